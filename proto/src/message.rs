@@ -1,0 +1,231 @@
+//! What is said on the socket.
+//!
+//! A session is one connection of one backend. Messages of a direction arrive in order. The first message of a backend
+//! is [`FromBackend::Hello`], the first of the engine [`FromEngine::Welcome`] (with the segment's descriptor attached) or
+//! [`FromEngine::Refused`]; after `Refused` the engine closes.
+//!
+//! Who owns a frame (rule 3 of the design): all frames belong to the engine at first. `Grant` gives one to the backend
+//! to be filled with pages; `Pages` gives it back. `Tuples` gives one with result rows; `Return` gives it back. When a query
+//! ends on either side (`Done`, `Failed`, `Cancel`), frames of it that the backend still holds stay the backend's until it
+//! has sent `Return` for each; the backend does that when it has read `Done`/`Failed`, or before it sends `Cancel`.
+//! The engine answers each `Cancel` with `Done` or `Failed` for that query, always, unless one was already under way; a query id
+//! is not used again in the session.
+
+use fusion_common::{Attribute, BlockNumber, ColumnType, FrameNumber, QueryId, ScanId, SqlError};
+use serde::{Deserialize, Serialize};
+
+use crate::plan::Value;
+
+/// A backend's words.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum FromBackend {
+    /// Opens the session.
+    Hello(Hello),
+    /// Runs a query. Rows come as `Tuples`, then `Done`.
+    Execute(Box<Execute>),
+    /// Asks for the physical plan as text, without running: answered by `Explained` or `Failed`.
+    Explain(Box<Execute>),
+    /// A granted frame filled with pages of a range that the engine asked for; see [`crate::page_frame`].
+    Pages {
+        /// The query.
+        query: QueryId,
+        /// The range, as named in `ReadRange`.
+        range: u32,
+        /// The frame, the engine's from now on.
+        frame: FrameNumber,
+    },
+    /// A tuple of a block of the range, flattened, that did not fit in a frame; comes before the `Pages` that holds
+    /// its block.
+    WideTuple {
+        /// The query.
+        query: QueryId,
+        /// The range.
+        range: u32,
+        /// The block.
+        block: BlockNumber,
+        /// Its line pointer, from 1.
+        offset_number: u16,
+        /// HeapTupleHeader and data.
+        tuple: Vec<u8>,
+    },
+    /// All blocks of the range have been sent.
+    RangeDone {
+        /// The query.
+        query: QueryId,
+        /// The range.
+        range: u32,
+    },
+    /// Gives a frame back that came with `Tuples` (or, at the end of a query, an unused `Grant`).
+    Return {
+        /// The frame.
+        frame: FrameNumber,
+    },
+    /// The backend wants nothing more of the query.
+    Cancel {
+        /// The query.
+        query: QueryId,
+    },
+    /// Asks for [`FromEngine::Status`].
+    Status,
+    /// Closes the session in good order.
+    Bye,
+}
+
+/// The engine's words.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum FromEngine {
+    /// Accepts the session; the descriptor of the segment travels with these bytes.
+    Welcome {
+        /// Frames of the segment.
+        frames: u16,
+        /// Operating-system pid of the engine.
+        pid: u32,
+    },
+    /// Refuses the session: another version, no resources.
+    Refused(SqlError),
+    /// Asks for the blocks `first_block .. first_block + count` of a scan.
+    ReadRange {
+        /// The query.
+        query: QueryId,
+        /// A number that the engine gave this range; unique in the query.
+        range: u32,
+        /// The scan.
+        scan: ScanId,
+        /// First block.
+        first_block: BlockNumber,
+        /// How many blocks, at most `CHUNK_BLOCKS`.
+        count: u32,
+    },
+    /// Gives the backend a frame to fill with pages of this query.
+    Grant {
+        /// The query.
+        query: QueryId,
+        /// The frame, the backend's from now on.
+        frame: FrameNumber,
+    },
+    /// Result rows in a frame; see [`crate::tuple_frame`].
+    Tuples {
+        /// The query.
+        query: QueryId,
+        /// The frame, the backend's until it sends `Return`.
+        frame: FrameNumber,
+    },
+    /// One result row, a MinimalTuple, that is too wide for a frame.
+    WideRow {
+        /// The query.
+        query: QueryId,
+        /// MinimalTuple bytes.
+        tuple: Vec<u8>,
+    },
+    /// All rows have been sent.
+    Done {
+        /// The query.
+        query: QueryId,
+        /// What it took.
+        metrics: Box<QueryMetrics>,
+    },
+    /// The query ended with an error.
+    Failed {
+        /// The query.
+        query: QueryId,
+        /// The error.
+        error: SqlError,
+    },
+    /// Answer to `Explain`.
+    Explained {
+        /// The query.
+        query: QueryId,
+        /// The physical plan, one operator a line, two spaces a level.
+        plan: String,
+    },
+    /// Answer to `FromBackend::Status`.
+    Status(EngineStatus),
+}
+
+/// Who opens a session.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Hello {
+    /// [`crate::PROTOCOL_VERSION`] of the backend.
+    pub protocol_version: u32,
+    /// [`crate::BUILD_ID`] of the backend.
+    pub build_id: String,
+    /// OID of the database.
+    pub database: u32,
+    /// Pid of the backend.
+    pub pid: u32,
+    /// Frames wanted, from `fusion.session_memory`.
+    pub frames: u16,
+}
+
+/// A query to run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Execute {
+    /// Its id.
+    pub query: QueryId,
+    /// [`crate::plan::Plan`] by [`crate::codec::to_bytes`]: opaque here, so that its hash can be a key.
+    pub plan: Vec<u8>,
+    /// Values of `Expr::Param`, by index; None is NULL.
+    pub params: Vec<Option<Value>>,
+    /// One entry per scan of the plan, by `ScanId`.
+    pub scans: Vec<ScanInfo>,
+    /// Physical layout of the result rows, one per output column.
+    pub output: Vec<Attribute>,
+    /// Collect the plan's text with metrics into `Done`.
+    pub analyze: bool,
+}
+
+/// A heap relation as it is at the start of an execution.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ScanInfo {
+    /// Blocks of the relation.
+    pub blocks: u32,
+    /// Physical layout of all attributes up to the last needed one, dropped ones included.
+    pub attributes: Vec<Attribute>,
+    /// Needed columns, in the order of the plan's `ScanDef::columns`.
+    pub columns: Vec<ScanColumnInfo>,
+}
+
+/// A needed column of a heap relation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ScanColumnInfo {
+    /// Attribute number, from 1.
+    pub attnum: u16,
+    /// How to hold it.
+    pub column_type: ColumnType,
+    /// Value for tuples older than the column (`attmissingval`): a varlena's payload, or `attlen` bytes.
+    pub missing: Option<Vec<u8>>,
+}
+
+/// What a query took, by stage, and the plan with figures where `analyze` was asked for.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct QueryMetrics {
+    /// (stage, microseconds) in order: parse, bind, optimize, translate, begin, exec, end.
+    pub stages: Vec<(String, u64)>,
+    /// Pages received.
+    pub pages: u64,
+    /// Rows decoded from them.
+    pub rows_decoded: u64,
+    /// Rows returned.
+    pub rows_returned: u64,
+    /// Plan with metrics, as in `Explained`; empty unless asked for.
+    pub plan: String,
+}
+
+/// How the engine is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EngineStatus {
+    /// Operating-system pid.
+    pub pid: u32,
+    /// Start time, microseconds since 1970-01-01 UTC.
+    pub started_at: i64,
+    /// Version of the engine.
+    pub version: String,
+    /// How often the supervisor has restarted it since the server came up.
+    pub restarts: u32,
+    /// Open sessions.
+    pub sessions: u32,
+    /// Queries running now.
+    pub queries: u32,
+    /// Queries run since the start.
+    pub queries_total: u64,
+}
