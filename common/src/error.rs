@@ -86,12 +86,7 @@ pub type Result<T, E = SqlError> = std::result::Result<T, E>;
 impl SqlError {
     /// An error with neither detail nor hint.
     pub fn new(sqlstate: SqlState, message: impl Into<String>) -> Self {
-        Self {
-            sqlstate,
-            message: message.into(),
-            detail: None,
-            hint: None,
-        }
+        Self { sqlstate, message: message.into(), detail: None, hint: None }
     }
 
     /// XX000: something that cannot happen did.

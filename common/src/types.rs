@@ -91,9 +91,7 @@ impl TypeRef {
             oid::TIMESTAMPTZ => ColumnType::Timestamptz,
             oid::NUMERIC => match self.numeric_precision_scale() {
                 Some((precision, scale))
-                    if scale >= 0
-                        && precision <= u16::from(DECIMAL128_PRECISION)
-                        && scale <= precision as i16 =>
+                    if scale >= 0 && precision <= u16::from(DECIMAL128_PRECISION) && scale <= precision as i16 =>
                 {
                     ColumnType::Numeric { precision: precision as u8, scale: scale as u8 }
                 }

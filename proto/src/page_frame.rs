@@ -126,20 +126,21 @@ impl<'a> PageFrameWriter<'a> {
         self.entries.len() < DIRECTORY_CAPACITY && self.end + BLOCK_SIZE <= FRAME_SIZE
     }
 
-    /// Adds a block whose image the caller writes into the slice that comes back (`BLOCK_SIZE` bytes, old content).
+    /// Adds a block. `copy` writes its image into the slice it is given (`BLOCK_SIZE` bytes, old content) and tells the LSN and the
+    /// flags of what it wrote.
     pub fn push_image(
         &mut self,
         block: BlockNumber,
-        lsn: Lsn,
-        flags: u16,
         visible_count: u16,
         visible: VisibleBitmap,
-    ) -> Result<&mut [u8]> {
+        copy: impl FnOnce(&mut [u8]) -> (Lsn, u16),
+    ) -> Result<()> {
         if !self.has_room() {
             return Err(Error::Frame("full"));
         }
         let image = self.end;
         self.end += BLOCK_SIZE;
+        let (lsn, flags) = copy(&mut self.frame[image..image + BLOCK_SIZE]);
         self.entries.push(BlockEntry {
             lsn,
             block,
@@ -150,7 +151,7 @@ impl<'a> PageFrameWriter<'a> {
             flags,
             visible,
         });
-        Ok(&mut self.frame[image..image + BLOCK_SIZE])
+        Ok(())
     }
 
     /// Adds a flattened tuple of the block pushed last; false if it does not fit (send it as `WideTuple` then).
@@ -269,8 +270,12 @@ mod tests {
         let mut writer = PageFrameWriter::new(&mut frame).unwrap();
         let mut block = 0;
         while writer.has_room() {
-            let image = writer.push_image(block, 7 + u64::from(block), ALL_VISIBLE, 2, [3, 0, 0, 0, 0]).unwrap();
-            image.fill(block as u8);
+            writer
+                .push_image(block, 2, [3, 0, 0, 0, 0], |image| {
+                    image.fill(block as u8);
+                    (7 + u64::from(block), ALL_VISIBLE)
+                })
+                .unwrap();
             if block == 3 {
                 assert!(writer.push_flattened(2, b"a tuple").unwrap());
                 assert!(writer.push_flattened(1, b"another one").unwrap());
@@ -316,7 +321,7 @@ mod tests {
     #[test]
     fn an_unfinished_frame_does_not_parse() {
         let mut frame = filled();
-        PageFrameWriter::new(&mut frame).unwrap().push_image(0, 0, 0, 0, [0; BITMAP_WORDS]).unwrap();
+        PageFrameWriter::new(&mut frame).unwrap().push_image(0, 0, [0; BITMAP_WORDS], |_| (0, 0)).unwrap();
         assert!(PageFrame::parse(&frame).is_err());
     }
 }

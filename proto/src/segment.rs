@@ -70,14 +70,7 @@ impl Segment {
         let length = usize::from(frames) * FRAME_SIZE;
         // SAFETY: a new shared mapping at an address of the kernel's choice; it replaces nothing.
         let address = unsafe {
-            rustix::mm::mmap(
-                std::ptr::null_mut(),
-                length,
-                ProtFlags::READ | ProtFlags::WRITE,
-                MapFlags::SHARED,
-                fd,
-                0,
-            )
+            rustix::mm::mmap(std::ptr::null_mut(), length, ProtFlags::READ | ProtFlags::WRITE, MapFlags::SHARED, fd, 0)
         }
         .map_err(Error::io("mmap"))?;
         let base = NonNull::new(address.cast()).ok_or(Error::Segment("mapped at address zero"))?;
@@ -155,22 +148,15 @@ pub fn send_with_descriptor(socket: BorrowedFd<'_>, bytes: &[u8], descriptor: Bo
 
 /// Receives bytes, and the descriptor if one came with them. Zero bytes: the peer is gone.
 /// `WOULDBLOCK` comes back as `Ok(None)`.
-pub fn receive_with_descriptor(
-    socket: BorrowedFd<'_>,
-    buffer: &mut [u8],
-) -> Result<Option<(usize, Option<OwnedFd>)>> {
+pub fn receive_with_descriptor(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<Option<(usize, Option<OwnedFd>)>> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-    let received = match rustix::net::recvmsg(
-        socket,
-        &mut [IoSliceMut::new(buffer)],
-        &mut ancillary,
-        RecvFlags::CMSG_CLOEXEC,
-    ) {
-        Ok(received) => received,
-        Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) => return Ok(None),
-        Err(errno) => return Err(Error::io("recvmsg")(errno)),
-    };
+    let received =
+        match rustix::net::recvmsg(socket, &mut [IoSliceMut::new(buffer)], &mut ancillary, RecvFlags::CMSG_CLOEXEC) {
+            Ok(received) => received,
+            Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) => return Ok(None),
+            Err(errno) => return Err(Error::io("recvmsg")(errno)),
+        };
     let mut descriptor = None;
     for message in ancillary.drain() {
         if let RecvAncillaryMessage::ScmRights(descriptors) = message {
