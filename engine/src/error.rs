@@ -1,0 +1,172 @@
+//! The crate's one error, and how any error of a query becomes what the user is told.
+//!
+//! Kernels, scans and the lowering raise [`Error`] (or a bare [`SqlError`]) through DataFusion with [`external`]; when the query
+//! ends, [`to_sql`] finds it again below whatever DataFusion and Arrow wrapped around it, so that its SQLSTATE survives.
+
+use datafusion::error::DataFusionError;
+use fusion_common::{SqlError, SqlState};
+use std::error::Error as StdError;
+
+/// Result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What can go wrong in the engine, by kind.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// An error with PostgreSQL's own SQLSTATE and text.
+    #[error(transparent)]
+    Sql(#[from] SqlError),
+    /// A backend broke the protocol: ends the session.
+    #[error(transparent)]
+    Protocol(#[from] fusion_proto::Error),
+    /// A page or a value on it.
+    #[error(transparent)]
+    Heap(#[from] fusion_heapscan::Error),
+    /// DataFusion said no; see [`to_sql`].
+    #[error(transparent)]
+    DataFusion(Box<DataFusionError>),
+    /// A plan that the engine does not run. 0A000.
+    #[error("{0}")]
+    Unsupported(String),
+    /// A named limit was reached. 53000.
+    #[error("{0}")]
+    Resources(String),
+    /// The backend cancelled the query, or is gone. 57014.
+    #[error("canceling statement due to user request")]
+    Canceled,
+    /// A task of the query panicked. XX000.
+    #[error("engine task panicked: {0}")]
+    Panic(String),
+    /// The operating system said no. 58030.
+    #[error("{0}: {1}")]
+    Io(&'static str, #[source] std::io::Error),
+    /// A bug. XX000.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl Error {
+    /// Wraps an I/O error with what was being done.
+    pub fn io(what: &'static str) -> impl FnOnce(std::io::Error) -> Self {
+        move |error| Self::Io(what, error)
+    }
+
+    /// A bug: XX000.
+    pub fn internal(what: impl Into<String>) -> Self {
+        Self::Internal(what.into())
+    }
+}
+
+impl From<DataFusionError> for Error {
+    fn from(error: DataFusionError) -> Self {
+        Self::DataFusion(Box::new(error))
+    }
+}
+
+impl From<arrow::error::ArrowError> for Error {
+    fn from(error: arrow::error::ArrowError) -> Self {
+        Self::from(DataFusionError::from(error))
+    }
+}
+
+/// Sends an error of ours (or a [`SqlError`]) through DataFusion.
+pub fn external(error: impl Into<Error>) -> DataFusionError {
+    DataFusionError::External(Box::new(error.into()))
+}
+
+impl From<Error> for SqlError {
+    fn from(error: Error) -> Self {
+        to_sql(&error)
+    }
+}
+
+/// What the user is told: the innermost error that has an SQLSTATE of its own.
+pub fn to_sql(error: &(dyn StdError + 'static)) -> SqlError {
+    let mut current = Some(error);
+    let mut told = None;
+    while let Some(error) = current {
+        if let Some(found) = one_to_sql(error) {
+            told = Some(found);
+        }
+        current = error.source();
+    }
+    told.unwrap_or_else(|| SqlError::internal(error.to_string()))
+}
+
+/// The error of one link of the chain, if it says more than "something below me failed".
+fn one_to_sql(error: &(dyn StdError + 'static)) -> Option<SqlError> {
+    if let Some(sql) = error.downcast_ref::<SqlError>() {
+        return Some(sql.clone());
+    }
+    if let Some(error) = error.downcast_ref::<fusion_heapscan::Error>() {
+        return Some(error.clone().into());
+    }
+    if let Some(error) = error.downcast_ref::<Error>() {
+        return own_to_sql(error);
+    }
+    if let Some(DataFusionError::ResourcesExhausted(text)) = error.downcast_ref::<DataFusionError>() {
+        return Some(SqlError::new(SqlState::OUT_OF_MEMORY, "out of memory in the engine").with_detail(text.clone()));
+    }
+    None
+}
+
+fn own_to_sql(error: &Error) -> Option<SqlError> {
+    let state = match error {
+        // Transparent: the chain goes on behind them, or they are looked at here.
+        Error::Sql(sql) => return Some(sql.clone()),
+        Error::Heap(heap) => return Some(heap.clone().into()),
+        Error::DataFusion(inner) => return Some(to_sql(inner.as_ref())),
+        Error::Protocol(fusion_proto::Error::Io(..)) | Error::Io(..) => SqlState::IO_ERROR,
+        Error::Protocol(fusion_proto::Error::MessageTooLarge(_)) => SqlState::PROGRAM_LIMIT_EXCEEDED,
+        Error::Protocol(fusion_proto::Error::Segment(_)) => SqlState::INSUFFICIENT_RESOURCES,
+        Error::Protocol(_) => SqlState::PROTOCOL_VIOLATION,
+        Error::Unsupported(_) => SqlState::FEATURE_NOT_SUPPORTED,
+        Error::Resources(_) => SqlState::INSUFFICIENT_RESOURCES,
+        Error::Canceled => SqlState::QUERY_CANCELED,
+        Error::Panic(_) | Error::Internal(_) => SqlState::INTERNAL_ERROR,
+    };
+    Some(SqlError::new(state, error.to_string()))
+}
+
+/// The text of a panic's payload.
+pub fn panic_text(payload: &(dyn std::any::Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().copied();
+    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::error::ArrowError;
+    use std::sync::Arc;
+
+    #[test]
+    fn states_survive_what_is_wrapped_around_them() {
+        let overflow = || SqlError::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "integer out of range");
+        let arrow = ArrowError::ExternalError(Box::new(external(overflow())));
+        let wrapped = [
+            external(overflow()),
+            DataFusionError::External(Box::new(overflow())),
+            DataFusionError::from(arrow).context("while adding"),
+            DataFusionError::Shared(Arc::new(external(overflow()))),
+            DataFusionError::External(Box::new(Error::from(external(overflow())))),
+        ];
+        for error in wrapped {
+            assert_eq!(SqlError::from(Error::from(error)), overflow());
+        }
+        let corrupt = fusion_heapscan::Error::Layout { attnum: 1, detail: "x" };
+        assert_eq!(to_sql(&external(corrupt)).sqlstate, SqlState::INTERNAL_ERROR);
+    }
+
+    #[test]
+    fn running_out_of_memory_has_its_state() {
+        let error = DataFusionError::ResourcesExhausted("pool".into()).context("sorting");
+        assert_eq!(to_sql(&error).sqlstate, SqlState::OUT_OF_MEMORY);
+    }
+
+    #[test]
+    fn the_rest_is_a_bug() {
+        assert_eq!(to_sql(&DataFusionError::Plan("no".into())).sqlstate, SqlState::INTERNAL_ERROR);
+        assert_eq!(SqlError::from(Error::Canceled).sqlstate, SqlState::QUERY_CANCELED);
+    }
+}
