@@ -1,0 +1,53 @@
+# The entry points of pg_fusion; the work is done in scripts/. `make help` lists them.
+#
+# Variables: PG_CONFIG=... another PostgreSQL (15 to 18) than the embedded 18; PG_MAJOR=15..18 another embedded one;
+# CARGO_TARGET_DIR=... (default ~/.cache/pg_fusion/target).
+
+SHELL := /bin/bash
+CARGO_TARGET_DIR ?= $(HOME)/.cache/pg_fusion/target
+export CARGO_TARGET_DIR PG_CONFIG PG_MAJOR SF KEEP QUERIES RUNS TESTS PARTS PRELOAD
+
+.PHONY: all build install installcheck demo test regress lint bench start stop psql clean help
+.DEFAULT_GOAL := build
+
+all: build
+
+build: ## build the engine and the extension
+	@scripts/build.sh
+
+install: ## build, and copy library, engine, control and SQL files into the PostgreSQL of PG_CONFIG
+	@scripts/build.sh
+	@scripts/install.sh
+
+installcheck: ## pg_regress against a running server (PG_CONFIG, PGHOST, PGPORT; default: the one of make start)
+	@scripts/installcheck.sh
+
+demo: ## TPC-H natively and in the engine on a private PostgreSQL [SF=0.1] [KEEP=1] [QUERIES="1 3 5 6 12 14"]
+	@scripts/demo.sh
+
+test: ## all tests, on PostgreSQL 18 and on the distribution's 15 [PARTS="rust 18 15"]
+	@scripts/test.sh
+
+regress: ## the SQL tests on one PostgreSQL [PG_MAJOR=18] [TESTS="smoke"]
+	@scripts/regress.sh
+
+lint: ## formatting, clippy, dependency and shell checks
+	@scripts/lint.sh
+
+bench: ## micro-benchmarks, and the demo with its table written to bench/results/ [SF=1]
+	@scripts/bench.sh
+
+start: ## build, install, start a private cluster (database dev), write .dev/env [PRELOAD=no]
+	@scripts/dev.sh start
+
+stop: ## stop the private clusters of this checkout
+	@scripts/dev.sh stop
+
+psql: ## psql on the private cluster
+	@scripts/dev.sh psql
+
+clean: ## stop and remove the private clusters and PostgreSQL trees of this checkout (not the cargo target directory)
+	@scripts/dev.sh clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
