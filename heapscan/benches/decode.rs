@@ -10,6 +10,10 @@ use fusion_common::{AttAlign, Attribute, ColumnType};
 use fusion_heapscan::{Column, ColumnDecoder, Layout, Page, ScalarRow};
 use std::sync::Arc;
 
+/// The engine's allocator: glibc's would fault the batches' memory in anew for each batch.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 static PAGES: &[u8] = include_bytes!("lineitem.pages");
 static SUMS: &str = include_str!("lineitem.sums");
 

@@ -246,22 +246,28 @@ impl<D: Decode<Value: Send> + Send> ColumnBuilder for Builder<D> {
         let ColumnSlots { page, slots, offset_numbers, side } = column;
         let rows = self.values.len();
         self.values.resize(rows + slots.len(), D::Value::default());
-        let values = self.values.get_mut(rows..).unwrap_or_default();
-        let places = slots.iter().zip(offset_numbers).zip(values);
+        // Slices of one length: the loops need no bounds checks.
+        let count = slots.len().min(offset_numbers.len());
+        let values = self.values.get_mut(rows..rows + count).unwrap_or_default();
+        debug_assert_eq!(values.len(), slots.len());
         if let Some(side) = side {
-            for ((&slot, &offset_number), value) in places {
+            for row in 0..values.len().min(count) {
+                let slot = slots[row];
                 let decoded = if slot.is_special() {
                     side.get(slot).map(|bytes| self.decode.bytes(bytes)).transpose()
                 } else {
                     self.decode.on_page(page, slot).map(Some)
                 };
-                let decoded = decoded.map_err(|error| error.at_offset_number(offset_number))?;
+                let decoded = decoded.map_err(|error| error.at_offset_number(offset_numbers[row]))?;
                 self.nulls.append(decoded.is_some());
-                *value = decoded.unwrap_or_default();
+                values[row] = decoded.unwrap_or_default();
             }
         } else {
-            for ((&slot, &offset_number), value) in places {
-                *value = self.decode.on_page(page, slot).map_err(|error| error.at_offset_number(offset_number))?;
+            for row in 0..values.len().min(count) {
+                match self.decode.on_page(page, slots[row]) {
+                    Ok(value) => values[row] = value,
+                    Err(error) => return Err(error.at_offset_number(offset_numbers[row])),
+                }
             }
             self.nulls.append_n_non_nulls(slots.len());
         }

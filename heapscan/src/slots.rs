@@ -267,9 +267,11 @@ impl Walk {
     fn skip_fixed(&mut self, layout: &Layout) -> Result<usize> {
         let size = layout.fixed_size();
         let mut beyond = false;
-        for (next, &end) in self.next.iter_mut().zip(&self.end).take(self.count) {
-            *next += size;
-            beyond |= *next > end;
+        let count = self.count.min(ROWS);
+        let (next, end) = (&mut self.next[..count], &self.end[..count]);
+        for row in 0..count {
+            next[row] += size;
+            beyond |= next[row] > end[row];
         }
         if beyond {
             return Err(self.beyond());
@@ -281,8 +283,10 @@ impl Walk {
     fn place_fixed(&mut self, layout: &Layout, step: &Step) {
         let back = layout.fixed_size() - step.offset;
         let length = step.length.unwrap_or(0);
-        for (slot, &next) in self.slots.iter_mut().zip(&self.next).take(self.count) {
-            *slot = Slot::on_page(next - back, length);
+        let count = self.count.min(ROWS);
+        let (next, slots) = (&self.next[..count], &mut self.slots[..count]);
+        for row in 0..count {
+            slots[row] = Slot::on_page(next[row] - back, length);
         }
     }
 
@@ -291,29 +295,32 @@ impl Walk {
         let mask = step.align_mask;
         let mut beyond = false;
         let mut special = false;
-        let rows = self.next.iter_mut().zip(&self.end).zip(&mut self.slots).take(self.count);
-        match (step.length, step.column.is_some()) {
-            (Some(length), _) => {
-                for ((next, &end), slot) in rows {
-                    let start = (*next + mask) & !mask;
-                    *next = start + length;
-                    *slot = Slot::on_page(start, length);
-                    beyond |= *next > end;
-                }
+        // Slices of one length: the loops need no bounds checks, and the first becomes vector code.
+        let count = self.count.min(ROWS);
+        let (next, end, slots) = (&mut self.next[..count], &self.end[..count], &mut self.slots[..count]);
+        if let Some(length) = step.length {
+            for row in 0..count {
+                let start = (next[row] + mask) & !mask;
+                let after = start + length;
+                next[row] = after;
+                slots[row] = Slot::on_page(start, length);
+                beyond |= after > end[row];
             }
-            (None, needed) => {
-                for (row, ((next, &end), slot)) in rows.enumerate() {
-                    let first = byte_at(page, *next);
-                    if first & 1 == 1 && first != 1 {
-                        let total = u32::from(first >> 1);
-                        *slot = Slot::on_page(*next + 1, total - 1);
-                        *next += total;
-                        beyond |= *next > end;
-                    } else {
-                        *slot = long_varlena(page, next, end, mask, needed, side)
-                            .map_err(|error| error.at_offset_number(self.offset_numbers[row]))?;
-                        special |= slot.is_special();
-                    }
+        } else {
+            for row in 0..count {
+                let first = byte_at(page, next[row]);
+                let total = u32::from(first >> 1);
+                if first & 1 == 1 && total != 0 {
+                    slots[row] = Slot::on_page(next[row] + 1, total - 1);
+                    let after = next[row] + total;
+                    next[row] = after;
+                    beyond |= after > end[row];
+                } else {
+                    let (slot, after) = long_varlena(page, next[row], end[row], mask, step.column.is_some(), side)
+                        .map_err(|error| error.at_offset_number(self.offset_numbers[row]))?;
+                    slots[row] = slot;
+                    next[row] = after;
+                    special |= slot.is_special();
                 }
             }
         }
@@ -367,7 +374,10 @@ impl Walk {
                     after = next + total;
                     Slot::on_page(next + 1, total - 1)
                 } else {
-                    long_varlena(page, &mut after, end, mask, step.column.is_some(), side).map_err(at_row)?
+                    let (slot, behind) =
+                        long_varlena(page, next, end, mask, step.column.is_some(), side).map_err(at_row)?;
+                    after = behind;
+                    slot
                 }
             };
             if after > end && self.flattened[row] == 0 {
@@ -389,30 +399,31 @@ impl Walk {
     }
 }
 
-/// A varlena whose first byte is not a short header's; moves `next` behind it, but not beyond `end`.
+/// A varlena at `next` whose first byte is not a short header's: its slot, and the offset behind it, at most `end`.
 #[inline(never)]
 fn long_varlena(
     page: &PageBytes,
-    next: &mut u32,
+    next: u32,
     end: u32,
     align_mask: u32,
     needed: bool,
     side: &mut Side<'_>,
-) -> Result<Slot> {
-    let start = varlena::begin(byte_at(page, *next), *next as usize, align_mask as usize);
+) -> Result<(Slot, u32)> {
+    let start = varlena::begin(byte_at(page, next), next as usize, align_mask as usize);
     let bytes = page.get(start..end as usize).ok_or_else(|| Error::corrupt(BEYOND_TUPLE))?;
     if !needed {
-        *next = (start + varlena::total_length(bytes)?) as u32;
-        return Ok(Slot::NULL);
+        // The slot is not looked at, but must not seem special either.
+        return Ok((Slot::on_page(0, 0), (start + varlena::total_length(bytes)?) as u32));
     }
     let (value, total) = varlena::parse(bytes)?;
-    *next = (start + total) as u32;
-    match value {
+    let after = (start + total) as u32;
+    let slot = match value {
         Varlena::Plain(payload) => {
             let length = payload.len() as u32;
-            Ok(Slot::on_page(*next - length, length))
+            Slot::on_page(after - length, length)
         }
-        Varlena::Compressed(compressed) => side.decompress(compressed),
-        Varlena::External => Err(Error::out_of_line()),
-    }
+        Varlena::Compressed(compressed) => side.decompress(compressed)?,
+        Varlena::External => return Err(Error::out_of_line()),
+    };
+    Ok((slot, after))
 }

@@ -5,8 +5,8 @@ CREATE TABLE golden (
     t text, vc varchar(40), bc1 char(1), bc10 char(10), gone2 text,
     d date, ts timestamp, tz timestamptz, u uuid, by bytea, c "char",
     gl text, lz text, ext text
-);
-ALTER TABLE golden ALTER gl SET STORAGE MAIN, ALTER lz SET STORAGE MAIN, ALTER ext SET STORAGE EXTERNAL;
+) WITH (fillfactor = 60);
+ALTER TABLE golden ALTER gl SET STORAGE MAIN, ALTER lz SET STORAGE MAIN, ALTER by SET STORAGE MAIN, ALTER ext SET STORAGE EXTERNAL;
 ALTER TABLE golden ALTER gl SET COMPRESSION pglz, ALTER lz SET COMPRESSION lz4;
 
 -- Limits.
