@@ -162,7 +162,7 @@ impl FixedNumeric {
                 continue;
             }
             let exponent = 4 * (weight - i as i32) + i32::from(self.scale);
-            let power = u32::try_from(exponent.unsigned_abs()).ok().and_then(|e| 10i128.checked_pow(e));
+            let power = 10i128.checked_pow(exponent.unsigned_abs());
             let part = match (exponent >= 0, power) {
                 (true, Some(power)) => digit.checked_mul(power),
                 (false, Some(power)) if digit % power == 0 => Some(digit / power),

@@ -38,6 +38,9 @@ struct Described {
     column_type: ColumnType,
 }
 
+/// Block, offset number, and the columns' names and texts (None: NULL).
+type ExpectedRow = (u32, u16, Vec<(&'static str, Option<String>)>);
+
 impl Golden {
     fn attributes(&self) -> (Vec<Attribute>, Vec<Described>) {
         let mut attributes = Vec::new();
@@ -75,7 +78,7 @@ impl Golden {
     }
 
     /// Visible offset numbers of each block and the fields of each row (None: NULL), in the order of their places.
-    fn rows(&self) -> Vec<(u32, u16, Vec<(&'static str, Option<String>)>)> {
+    fn rows(&self) -> Vec<ExpectedRow> {
         let mut lines = self.expected.lines();
         let names: Vec<_> = lines.next().unwrap().split('\t').skip(1).collect();
         lines
