@@ -1,16 +1,31 @@
 //! The engine of pg_fusion: DataFusion on live PostgreSQL heap pages, as a process of its own.
 //!
-//! | module | does for the query |
+//! The way of a query: [`session`] takes an `Execute`, [`lower`] makes DataFusion's logical plan of the IR, [`optimizer`] says how
+//! it is planned, [`scan`] reads pages through the session, operators with [`function`]s and [`aggregate`]s compute, and
+//! [`encode`] sends the rows back.
+//!
+//! | module | is |
 //! | --- | --- |
+//! | [`server`] | the process: configuration, threads, the listening socket |
+//! | [`session`] | one backend's connection: frames, open queries, their stages |
+//! | [`scan`] | heap relations as tables |
 //! | [`lower`], [`function`], [`aggregate`], [`optimizer`] | plan IR to DataFusion, with PostgreSQL's exact functions |
+//! | [`encode`] | record batches to MinimalTuples |
 //! | [`numeric`] | PostgreSQL's numeric payloads |
-//! | [`error`] | one error enum, one SQLSTATE each |
+//! | [`memory`], [`metrics`], [`log`], [`error`] | limits, figures, lines, errors |
 
 pub mod aggregate;
+pub mod encode;
 pub mod error;
 pub mod function;
+pub mod log;
 pub mod lower;
+pub mod memory;
+pub mod metrics;
 pub mod numeric;
 pub mod optimizer;
+pub mod scan;
+pub mod server;
+pub mod session;
 
 pub use error::{Error, Result};

@@ -74,10 +74,17 @@ impl<'a> TupleFrameWriter<'a> {
 
     /// Writes the header; the frame may be sent.
     pub fn finish(self) {
-        self.frame[4..8].copy_from_slice(&self.rows.to_le_bytes());
-        self.frame[8..12].copy_from_slice(&(self.end as u32).to_le_bytes());
-        self.frame[0..4].copy_from_slice(&MAGIC.to_le_bytes());
+        write_header(self.frame, self.rows, self.end);
     }
+}
+
+/// Writes the header of a frame that was filled without a [`TupleFrameWriter`]: `rows` tuples from [`HEADER_SIZE`] to `end`.
+/// Panics if `frame` is not a whole frame.
+pub fn write_header(frame: &mut [u8], rows: u32, end: usize) {
+    frame[4..8].copy_from_slice(&rows.to_le_bytes());
+    frame[8..12].copy_from_slice(&(end as u32).to_le_bytes());
+    frame[12..HEADER_SIZE].fill(0);
+    frame[0..4].copy_from_slice(&MAGIC.to_le_bytes());
 }
 
 /// A frame of result rows, every one of them checked.
@@ -111,6 +118,11 @@ impl TupleFrame {
     /// Number of rows.
     pub fn rows(&self) -> u32 {
         self.rows
+    }
+
+    /// Bytes of the frame that hold header and tuples.
+    pub fn used(&self) -> usize {
+        self.end as usize
     }
 
     /// Offset of the first tuple, if there is one.

@@ -1,0 +1,433 @@
+//! Heap relations as DataFusion tables: the leaves of every plan.
+//!
+//! [`HeapTable`] is what the lowering sees; [`HeapScanExec`] is the operator. Pages come from a [`PageSource`] (the session):
+//! partitions share a queue of chunks of `CHUNK_BLOCKS` blocks, take the next chunk when they have read-ahead to spare, and
+//! decode what arrives in their own poll ([`stream`]).
+//!
+//! Invariants
+//! - All columns are nullable: `attnotnull` is never trusted for correctness. Statistics are inexact: they never answer a query.
+//! - The partitions of one execution take their chunks from one queue, those of different executions from different ones: see
+//!   [`Executions`].
+
+mod stream;
+
+use crate::error::{Error, Result, external};
+use crate::metrics::QueryCounters;
+use async_trait::async_trait;
+use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::stats::Precision;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{ColumnStatistics, Statistics};
+use datafusion::error::Result as DataFusionResult;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::{Expr, TableType};
+use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr};
+use datafusion::physical_plan::execution_plan::{
+    Boundedness, ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions, SchedulingType,
+};
+use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricsSet};
+use datafusion::physical_plan::statistics::StatisticsArgs;
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
+use fusion_common::limits::CHUNK_BLOCKS;
+use fusion_common::{Attribute, BlockNumber, ScanId};
+use fusion_heapscan::{Column, Layout, arrow_type};
+use fusion_proto::message::ScanInfo;
+use fusion_proto::plan::{ScanColumn, ScanDef};
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use stream::ScanStream;
+use tokio::sync::mpsc::UnboundedSender;
+
+/// Pages in an engine-owned frame. The frame goes back to its pool when this is dropped.
+pub trait PageBytes: Send + fmt::Debug {
+    /// The frame's bytes; see [`fusion_proto::page_frame`].
+    fn bytes(&self) -> &[u8];
+}
+
+/// A tuple that did not fit in a frame.
+#[derive(Debug)]
+pub struct WideTuple {
+    /// Its block.
+    pub block: BlockNumber,
+    /// Its line pointer, from 1.
+    pub offset_number: u16,
+    /// HeapTupleHeader and data.
+    pub tuple: Vec<u8>,
+    /// Keeps the tuple's bytes accounted for while it waits.
+    pub accounted: Option<datafusion::execution::memory_pool::MemoryReservation>,
+}
+
+/// What comes for a range that was asked for.
+#[derive(Debug)]
+pub enum RangeEvent {
+    /// Pages of a range.
+    Pages {
+        /// Number that the source gave the range.
+        range: u32,
+        /// The frame.
+        pages: Box<dyn PageBytes>,
+    },
+    /// A tuple of a block that comes later.
+    Wide(WideTuple),
+    /// Everything of the range has come.
+    Done {
+        /// The range.
+        range: u32,
+    },
+}
+
+/// Where pages come from.
+pub trait PageSource: Send + Sync + fmt::Debug {
+    /// Asks for blocks `first_block .. first_block + count`. What comes is sent to `events`; dropping the receiver
+    /// abandons the range. The number identifies the range in the events.
+    fn read_range(
+        &self,
+        scan: ScanId,
+        first_block: BlockNumber,
+        count: u32,
+        events: UnboundedSender<RangeEvent>,
+    ) -> Result<u32>;
+}
+
+/// A heap relation at the start of an execution.
+#[derive(Debug)]
+pub struct HeapTable {
+    shared: Arc<Shared>,
+    schema: SchemaRef,
+}
+
+/// What a table and its scans know.
+#[derive(Debug)]
+struct Shared {
+    scan: ScanId,
+    def: ScanDef,
+    info: ScanInfo,
+    source: Arc<dyn PageSource>,
+    counters: Arc<QueryCounters>,
+}
+
+impl HeapTable {
+    /// The relation of `def`, as `info` found it; the two must have the same columns.
+    pub fn try_new(
+        scan: ScanId,
+        def: ScanDef,
+        info: ScanInfo,
+        source: Arc<dyn PageSource>,
+        counters: Arc<QueryCounters>,
+    ) -> Result<Self> {
+        let same = def.columns.len() == info.columns.len()
+            && def.columns.iter().zip(&info.columns).all(|(def, info)| def.ty.column_type() == info.column_type);
+        if !same {
+            return Err(Error::internal(format!("columns of the scan of {} do not fit its plan", def.relation)));
+        }
+        let fields = def.columns.iter().zip(&info.columns);
+        let fields = fields.map(|(def, info)| Field::new(&def.name, arrow_type(info.column_type), true));
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        Ok(Self { shared: Arc::new(Shared { scan, def, info, source, counters }), schema })
+    }
+}
+
+impl Shared {
+    /// Layout of the columns at `projection`, in that order.
+    fn layout(&self, projection: &[usize]) -> Result<Layout> {
+        let mut columns = Vec::with_capacity(projection.len());
+        for &index in projection {
+            let column = self.info.columns.get(index).ok_or_else(|| Error::internal("projection out of range"))?;
+            columns.push(Column {
+                attnum: column.attnum,
+                column_type: column.column_type,
+                missing: column.missing.clone(),
+            });
+        }
+        let attributes: Vec<Attribute> = self.info.attributes.clone();
+        Ok(Layout::try_new(attributes, columns)?)
+    }
+
+    fn statistics(&self, projection: &[usize]) -> Statistics {
+        let rows = self.def.rows.max(0.0);
+        let columns = projection.iter().filter_map(|&index| self.def.columns.get(index));
+        Statistics {
+            num_rows: Precision::Inexact(rows as usize),
+            total_byte_size: Precision::Absent,
+            column_statistics: columns.map(|column| column_statistics(column, rows)).collect(),
+        }
+    }
+}
+
+fn column_statistics(column: &ScanColumn, rows: f64) -> ColumnStatistics {
+    let mut statistics = ColumnStatistics::new_unknown();
+    if let Some(known) = &column.stats {
+        statistics.distinct_count = Precision::Inexact(known.distinct.clamp(1.0, rows.max(1.0)) as usize);
+        statistics.null_count = Precision::Inexact((known.null_fraction.clamp(0.0, 1.0) * rows) as usize);
+        statistics.byte_size = Precision::Inexact((known.width.max(0.0) * rows) as usize);
+    }
+    statistics
+}
+
+#[async_trait]
+impl TableProvider for HeapTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn statistics(&self) -> Option<Statistics> {
+        let all: Vec<_> = (0..self.schema.fields().len()).collect();
+        Some(self.shared.statistics(&all))
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _filters: &[Expr],
+        limit: Option<usize>,
+    ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
+        let projection = match projection {
+            Some(projection) => projection.clone(),
+            None => (0..self.schema.fields().len()).collect(),
+        };
+        let schema = Arc::new(self.schema.project(&projection)?);
+        let target = state.config().target_partitions();
+        let scan = HeapScanExec::try_new(Arc::clone(&self.shared), schema, projection, limit, target);
+        Ok(Arc::new(scan.map_err(external)?))
+    }
+}
+
+/// Chunks of one execution, taken by its partitions as they go.
+#[derive(Debug)]
+struct ChunkQueue {
+    blocks: u32,
+    chunk: u32,
+    /// Next block that nobody has taken; beyond `blocks` when all are.
+    next: AtomicU64,
+}
+
+impl ChunkQueue {
+    fn new(blocks: u32, chunk: u32) -> Self {
+        Self { blocks, chunk, next: AtomicU64::new(0) }
+    }
+
+    /// The next chunk: first block and count.
+    fn take(&self) -> Option<(BlockNumber, u32)> {
+        let first = self.next.fetch_add(u64::from(self.chunk), Ordering::Relaxed);
+        let first = u32::try_from(first).ok().filter(|&first| first < self.blocks)?;
+        Some((first, self.chunk.min(self.blocks - first)))
+    }
+}
+
+/// Which execution a call of `execute` belongs to.
+///
+/// An execution calls each partition once, so a partition that is called again opens the next execution, with a queue of
+/// its own. That is only sound when all partitions of the one before were called; otherwise two executions run
+/// interleaved and their chunks could mix: refused, since rows would be lost or doubled.
+#[derive(Debug, Default)]
+struct Executions {
+    current: Option<(Arc<ChunkQueue>, Vec<bool>)>,
+}
+
+impl Executions {
+    fn queue(&mut self, partition: usize, partitions: usize, new: impl FnOnce() -> ChunkQueue) -> Result<Arc<ChunkQueue>> {
+        let complete = self.current.as_ref().is_none_or(|(_, called)| called.iter().all(|called| *called));
+        if complete {
+            self.current = Some((Arc::new(new()), vec![false; partitions]));
+        }
+        let (queue, called) = self.current.as_mut().ok_or_else(|| Error::internal("no execution"))?;
+        match called.get_mut(partition) {
+            Some(called @ false) => *called = true,
+            Some(true) => return Err(Error::internal("a heap scan is executed twice at the same time")),
+            None => return Err(Error::internal("no such partition of a heap scan")),
+        }
+        Ok(Arc::clone(queue))
+    }
+}
+
+/// Reads a heap relation.
+#[derive(Debug)]
+pub struct HeapScanExec {
+    shared: Arc<Shared>,
+    layout: Arc<Layout>,
+    projection: Vec<usize>,
+    /// No more rows than these are needed.
+    limit: Option<usize>,
+    properties: Arc<PlanProperties>,
+    executions: Mutex<Executions>,
+    metrics: ExecutionPlanMetricsSet,
+}
+
+impl HeapScanExec {
+    fn try_new(
+        shared: Arc<Shared>,
+        schema: SchemaRef,
+        projection: Vec<usize>,
+        limit: Option<usize>,
+        target_partitions: usize,
+    ) -> Result<Self> {
+        let layout = Arc::new(shared.layout(&projection)?);
+        let chunks = shared.info.blocks.div_ceil(CHUNK_BLOCKS) as usize;
+        let partitions = if limit.is_some() { 1 } else { chunks.clamp(1, target_partitions.max(1)) };
+        let properties = PlanProperties::new(
+            EquivalenceProperties::new(schema),
+            Partitioning::UnknownPartitioning(partitions),
+            EmissionType::Incremental,
+            Boundedness::Bounded,
+        )
+        // Every batch waits on a tokio channel, which takes part in tokio's cooperative scheduling.
+        .with_scheduling_type(SchedulingType::Cooperative);
+        Ok(Self {
+            shared,
+            layout,
+            projection,
+            limit,
+            properties: Arc::new(properties),
+            executions: Mutex::default(),
+            metrics: ExecutionPlanMetricsSet::new(),
+        })
+    }
+
+    /// Blocks of one range: less than a chunk where a limit needs only a few rows.
+    fn chunk_blocks(&self) -> u32 {
+        match self.limit {
+            Some(limit) if self.shared.info.blocks > 0 => {
+                let rows_per_block = (self.shared.def.rows / f64::from(self.shared.info.blocks)).max(1.0);
+                ((limit as f64 / rows_per_block).ceil() as u32).clamp(1, CHUNK_BLOCKS)
+            }
+            _ => CHUNK_BLOCKS,
+        }
+    }
+}
+
+impl DisplayAs for HeapScanExec {
+    fn fmt_as(&self, _format: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let def = &self.shared.def;
+        let columns: Vec<&str> = self
+            .projection
+            .iter()
+            .filter_map(|&index| def.columns.get(index))
+            .map(|column| column.name.as_str())
+            .collect();
+        write!(f, "HeapScanExec: relation={}", def.relation)?;
+        if def.relation.rsplit('.').next() != Some(def.alias.as_str()) {
+            write!(f, ", alias={}", def.alias)?;
+        }
+        write!(f, ", columns=[{}], blocks={}", columns.join(", "), self.shared.info.blocks)?;
+        match self.limit {
+            Some(limit) => write!(f, ", limit={limit}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl ExecutionPlan for HeapScanExec {
+    fn name(&self) -> &'static str {
+        "HeapScanExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        Vec::new()
+    }
+
+    fn apply_expressions(
+        &self,
+        _f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> DataFusionResult<TreeNodeRecursion>,
+    ) -> DataFusionResult<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        _children: Vec<Arc<dyn ExecutionPlan>>,
+        _options: ReplaceChildrenOptions,
+    ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
+        Ok(self)
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
+        self.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Keep))
+    }
+
+    fn reset_state(self: Arc<Self>) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
+        Ok(Arc::new(Self {
+            shared: Arc::clone(&self.shared),
+            layout: Arc::clone(&self.layout),
+            projection: self.projection.clone(),
+            limit: self.limit,
+            properties: Arc::clone(&self.properties),
+            executions: Mutex::default(),
+            metrics: ExecutionPlanMetricsSet::new(),
+        }))
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> DataFusionResult<SendableRecordBatchStream> {
+        let partitions = self.properties.output_partitioning().partition_count();
+        let mut executions = self.executions.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || ChunkQueue::new(self.shared.info.blocks, self.chunk_blocks());
+        let queue = executions.queue(partition, partitions, new).map_err(external)?;
+        drop(executions);
+        let batch_rows = context.session_config().batch_size();
+        Ok(Box::pin(ScanStream::new(self, queue, partition, batch_rows)))
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
+    }
+
+    fn statistics_from_inputs(
+        &self,
+        _inputs: &[Arc<Statistics>],
+        args: &StatisticsArgs,
+    ) -> DataFusionResult<Arc<Statistics>> {
+        let mut statistics = self.shared.statistics(&self.projection);
+        if args.partition().is_some() {
+            let partitions = self.properties.output_partitioning().partition_count();
+            statistics.num_rows = Precision::Inexact((self.shared.def.rows.max(0.0) / partitions as f64) as usize);
+        }
+        Ok(Arc::new(statistics))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_cover_the_relation_once() {
+        let queue = ChunkQueue::new(300, CHUNK_BLOCKS);
+        let chunks: Vec<_> = std::iter::from_fn(|| queue.take()).collect();
+        assert_eq!(chunks, [(0, 128), (128, 128), (256, 44)]);
+        assert_eq!(ChunkQueue::new(0, CHUNK_BLOCKS).take(), None);
+        assert_eq!(ChunkQueue::new(u32::MAX, CHUNK_BLOCKS).take(), Some((0, 128)));
+    }
+
+    #[test]
+    fn every_execution_has_its_own_queue() {
+        let mut executions = Executions::default();
+        let new = || ChunkQueue::new(10, 5);
+        let first = executions.queue(0, 2, new).unwrap();
+        assert!(Arc::ptr_eq(&first, &executions.queue(1, 2, new).unwrap()));
+        let second = executions.queue(1, 2, new).unwrap();
+        assert!(!Arc::ptr_eq(&first, &second));
+        assert!(Arc::ptr_eq(&second, &executions.queue(0, 2, new).unwrap()));
+    }
+
+    #[test]
+    fn interleaved_executions_are_refused() {
+        let mut executions = Executions::default();
+        let new = || ChunkQueue::new(10, 5);
+        executions.queue(0, 2, new).unwrap();
+        assert!(executions.queue(0, 2, new).is_err());
+        assert!(executions.queue(7, 2, new).is_err());
+    }
+}

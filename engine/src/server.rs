@@ -1,0 +1,192 @@
+//! The engine as a process: its configuration, what all sessions share, and the listening socket.
+//!
+//! Two sets of threads: a few for sockets, which never compute, and one per core for queries, which never wait for a
+//! socket. So pages, cancellation and new sessions are served while all cores compute.
+//!
+//! Invariants: the socket lies in a folder of mode 0700 and has mode 0600; a peer of another operating-system user is hung up
+//! on before a byte is read; a name in the folder always leads to a socket that listens (bound elsewhere, then renamed).
+
+use crate::error::{Error, Result};
+use crate::log::{self, Level};
+use crate::memory;
+use crate::metrics::EngineCounters;
+use crate::session::connection;
+use datafusion::execution::runtime_env::RuntimeEnv;
+use std::fs::{self, DirBuilder, Permissions};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::runtime::{Builder, Handle, Runtime};
+
+/// Threads for the sockets of all sessions.
+const SOCKET_THREADS: usize = 2;
+/// Stack of a query thread, bytes: plans are trees, as deep as PostgreSQL's own stack limit lets them be.
+const QUERY_STACK: usize = 16 << 20;
+/// Pause after `accept` failed (out of descriptors).
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Sessions of one engine, unless configured otherwise.
+pub const MAX_SESSIONS: u32 = 4096;
+
+/// What the engine is started with.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The socket.
+    pub socket: PathBuf,
+    /// How often the supervisor has restarted the engine.
+    pub restarts: u32,
+    /// Query threads, and partitions of a plan.
+    pub threads: usize,
+    /// Memory of all queries, bytes.
+    pub memory_limit: usize,
+    /// Sessions at a time.
+    pub max_sessions: u32,
+}
+
+impl Config {
+    /// Defaults for a socket.
+    pub fn new(socket: impl Into<PathBuf>) -> Self {
+        Self {
+            socket: socket.into(),
+            restarts: 0,
+            threads: std::thread::available_parallelism().map_or(1, |threads| threads.get()),
+            memory_limit: memory::default_limit(),
+            max_sessions: MAX_SESSIONS,
+        }
+    }
+}
+
+/// What all sessions share.
+#[derive(Debug)]
+pub struct Engine {
+    /// As started.
+    pub config: Config,
+    /// Memory and spill files of queries.
+    pub runtime: Arc<RuntimeEnv>,
+    /// Where queries run.
+    pub queries: Handle,
+    /// Figures.
+    pub counters: EngineCounters,
+    /// For tests: the next query panics.
+    #[doc(hidden)]
+    pub panic_in_next_query: AtomicBool,
+}
+
+/// A running engine. Dropping it ends all sessions and queries.
+#[derive(Debug)]
+pub struct Server {
+    engine: Arc<Engine>,
+    /// Before `queries`, so that sessions end first.
+    sockets: Option<Runtime>,
+    queries: Option<Runtime>,
+}
+
+impl Server {
+    /// Starts threads and listens.
+    pub fn start(config: Config) -> Result<Self> {
+        let folder = config.socket.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.map_or_else(|| PathBuf::from("."), Path::to_owned);
+        make_private_folder(&folder)?;
+        let runtime = memory::runtime(config.memory_limit, &folder.join("spill"))?;
+        let queries = Builder::new_multi_thread()
+            .worker_threads(config.threads.max(1))
+            .thread_name("query")
+            .thread_stack_size(QUERY_STACK)
+            .enable_time()
+            .build()
+            .map_err(Error::io("start query threads"))?;
+        let sockets = Builder::new_multi_thread()
+            .worker_threads(SOCKET_THREADS)
+            .thread_name("socket")
+            .enable_io()
+            .enable_time()
+            .build()
+            .map_err(Error::io("start socket threads"))?;
+        let engine = Arc::new(Engine {
+            counters: EngineCounters::new(config.restarts),
+            runtime,
+            queries: queries.handle().clone(),
+            panic_in_next_query: AtomicBool::new(false),
+            config,
+        });
+        let listener = {
+            let _inside = sockets.enter();
+            listen(&engine.config.socket)?
+        };
+        sockets.spawn(accept(Arc::clone(&engine), listener));
+        Ok(Self { engine, sockets: Some(sockets), queries: Some(queries) })
+    }
+
+    /// What all sessions share.
+    pub fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
+    /// Waits until `future` is done, on the socket threads' runtime.
+    pub fn block_on<F: Future>(&self, future: F) -> Option<F::Output> {
+        self.sockets.as_ref().map(|sockets| sockets.block_on(future))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.engine.config.socket);
+        for runtime in [self.sockets.take(), self.queries.take()].into_iter().flatten() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// Creates the folder, or takes rights of others from the one that is there.
+fn make_private_folder(folder: &Path) -> Result<()> {
+    match DirBuilder::new().mode(0o700).create(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+            return Err(Error::Io("create the socket folder", error));
+        }
+        _ => {}
+    }
+    fs::set_permissions(folder, Permissions::from_mode(0o700)).map_err(Error::io("protect the socket folder"))
+}
+
+/// Binds under another name and renames, so that a socket of an earlier engine is replaced at once.
+fn listen(path: &Path) -> Result<UnixListener> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(format!(".{}", std::process::id()));
+    let temporary = PathBuf::from(temporary);
+    let _ = fs::remove_file(&temporary);
+    let listener = UnixListener::bind(&temporary).map_err(Error::io("bind the socket"))?;
+    fs::set_permissions(&temporary, Permissions::from_mode(0o600)).map_err(Error::io("protect the socket"))?;
+    fs::rename(&temporary, path).map_err(Error::io("rename the socket"))?;
+    Ok(listener)
+}
+
+/// Serves each connection in a task of its own.
+async fn accept(engine: Arc<Engine>, listener: UnixListener) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) if is_our_user(&stream) => {
+                tokio::spawn(session(Arc::clone(&engine), stream));
+            }
+            Ok(_) => log::line(Level::Warning, "connection of another operating-system user refused"),
+            Err(error) => {
+                log::line(Level::Warning, &format!("connection could not be accepted: {error}"));
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+fn is_our_user(stream: &UnixStream) -> bool {
+    stream.peer_cred().is_ok_and(|peer| peer.uid() == rustix::process::geteuid().as_raw())
+}
+
+async fn session(engine: Arc<Engine>, stream: UnixStream) {
+    engine.counters.sessions.increment();
+    let result = connection::serve(Arc::clone(&engine), stream).await;
+    engine.counters.sessions.decrement();
+    if let Err(error) = result {
+        log::line(Level::Warning, &format!("session ended: {error}"));
+    }
+}

@@ -1,0 +1,268 @@
+//! The book of a session's frames: who owns which, and how many a query may hold.
+//!
+//! ```text
+//!   free ──take──► engine ──lend──► backend ──receive (Pages)──► engine ──give_back──► free
+//!                                      └────────returned (Return)───────────────────► free
+//! ```
+//! Invariants
+//! - A [`Frame`] exists for exactly the frames that the engine owns: in `free`, or with whoever took it.
+//! - Every open query can have [`MIN_QUERY_FRAMES`] frames, one of each purpose, whatever the others hold: extra frames are given
+//!   out only as far as these stay in reserve. So a query that nobody reads holds up nobody else.
+//! - Frames that the backend still holds when their query ends (`strays`) count as extra until they come back.
+
+use crate::error::{Error, Result};
+use fusion_common::limits::MAX_SESSION_QUERIES;
+use fusion_common::{FrameNumber, QueryId};
+use fusion_proto::segment::{Frame, Segment};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Frames of each purpose that an open query can always have.
+const MIN_OF_PURPOSE: usize = 1;
+/// Frames that an open query can always have: one for pages, one for tuples.
+pub const MIN_QUERY_FRAMES: usize = 2 * MIN_OF_PURPOSE;
+/// Parts (of 8) of all frames that one query may hold for pages, and for tuples.
+const MAX_EIGHTHS: [usize; 2] = [3, 1];
+
+/// What a frame is used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Heap pages from the backend.
+    Pages,
+    /// Result rows to the backend.
+    Tuples,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owner {
+    Free,
+    Engine,
+    Backend,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    owner: Owner,
+    /// Only meaningful while the frame is not free, like `purpose`.
+    query: QueryId,
+    purpose: Purpose,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Book {
+    segment: Arc<Segment>,
+    slots: Vec<Slot>,
+    free: Vec<Frame>,
+    /// Frames that each open query holds, by purpose, on either side.
+    held: HashMap<QueryId, [usize; 2]>,
+    strays: usize,
+}
+
+/// A backend that does not own what it gives.
+fn not_owner() -> Error {
+    Error::Protocol(fusion_proto::Error::Unexpected("frame is not the sender's"))
+}
+
+impl Book {
+    /// Of a new segment: all frames are the engine's.
+    pub fn new(segment: Arc<Segment>) -> Result<Self> {
+        let frames = segment.frames();
+        let slot = Slot { owner: Owner::Free, query: QueryId(0), purpose: Purpose::Pages };
+        let mut free = Vec::with_capacity(usize::from(frames));
+        for number in (0..frames).rev() {
+            // SAFETY: the segment is new, so that the engine owns all frames, and each number is taken once.
+            free.push(unsafe { segment.frame(FrameNumber(number)) }?);
+        }
+        Ok(Self { segment, slots: vec![slot; usize::from(frames)], free, held: HashMap::new(), strays: 0 })
+    }
+
+    /// Opens a query, if its minimum can be reserved.
+    pub fn open(&mut self, query: QueryId) -> Result<()> {
+        if self.held.contains_key(&query) {
+            return Err(Error::Protocol(fusion_proto::Error::Unexpected("query id is in use")));
+        }
+        if self.held.len() >= MAX_SESSION_QUERIES {
+            return Err(Error::Resources(format!("too many open queries in one session (limit {MAX_SESSION_QUERIES})")));
+        }
+        if (self.held.len() + 1) * MIN_QUERY_FRAMES + self.extra() > self.slots.len() {
+            return Err(Error::Resources("too few frames are left for another query in this session".to_owned()));
+        }
+        self.held.insert(query, [0; 2]);
+        Ok(())
+    }
+
+    /// Ends a query. Its frames come back one by one.
+    pub fn close(&mut self, query: QueryId) {
+        if let Some(held) = self.held.remove(&query) {
+            self.strays += held.iter().sum::<usize>();
+        }
+    }
+
+    /// Frames beyond the minimum of the query that holds them.
+    fn extra(&self) -> usize {
+        let beyond = self.held.values().flatten().map(|held| held.saturating_sub(MIN_OF_PURPOSE));
+        beyond.sum::<usize>() + self.strays
+    }
+
+    /// Takes a free frame for a query, within its quota; None: wait until one comes back.
+    pub fn take(&mut self, query: QueryId, purpose: Purpose) -> Option<Frame> {
+        let frames = self.slots.len();
+        let extra = self.extra();
+        let reserved = self.held.len() * MIN_QUERY_FRAMES;
+        let held = self.held.get_mut(&query)?.get_mut(purpose as usize)?;
+        if *held >= MIN_OF_PURPOSE {
+            let most = (frames * MAX_EIGHTHS[purpose as usize] / 8).max(MIN_OF_PURPOSE);
+            if *held >= most || reserved + extra + 1 > frames || extra >= frames / 2 {
+                return None;
+            }
+        }
+        let frame = self.free.pop()?;
+        *held += 1;
+        if let Some(slot) = self.slots.get_mut(usize::from(frame.number().0)) {
+            *slot = Slot { owner: Owner::Engine, query, purpose };
+        }
+        Some(frame)
+    }
+
+    /// Makes a taken frame the backend's. The number goes into the message.
+    pub fn lend(&mut self, frame: Frame) -> FrameNumber {
+        let number = frame.number();
+        if let Some(slot) = self.slots.get_mut(usize::from(number.0)) {
+            debug_assert_eq!(slot.owner, Owner::Engine);
+            slot.owner = Owner::Backend;
+        }
+        number
+    }
+
+    /// Takes a frame that the backend gives, and says whose it was.
+    fn from_backend(&mut self, number: FrameNumber) -> Result<(Frame, QueryId, Purpose)> {
+        let slot = self.slots.get_mut(usize::from(number.0)).ok_or_else(not_owner)?;
+        if slot.owner != Owner::Backend {
+            return Err(not_owner());
+        }
+        // SAFETY: the book says that the backend owned the frame, so that no `Frame` of it is here, and the message in
+        // hand makes it ours.
+        let frame = unsafe { self.segment.frame(number) }?;
+        slot.owner = Owner::Engine;
+        Ok((frame, slot.query, slot.purpose))
+    }
+
+    /// A frame of pages that the backend sent for a query.
+    pub fn receive(&mut self, number: FrameNumber, query: QueryId) -> Result<Frame> {
+        match self.from_backend(number)? {
+            (frame, owner, Purpose::Pages) if owner == query => Ok(frame),
+            _ => Err(not_owner()),
+        }
+    }
+
+    /// A frame that the backend returned unused or read; gives its query and purpose.
+    pub fn returned(&mut self, number: FrameNumber) -> Result<(QueryId, Purpose)> {
+        let (frame, query, purpose) = self.from_backend(number)?;
+        self.give_back(frame);
+        Ok((query, purpose))
+    }
+
+    /// Frees a frame that was taken or received.
+    pub fn give_back(&mut self, frame: Frame) {
+        if let Some(slot) = self.slots.get_mut(usize::from(frame.number().0)) {
+            debug_assert_eq!(slot.owner, Owner::Engine);
+            slot.owner = Owner::Free;
+            match self.held.get_mut(&slot.query).and_then(|held| held.get_mut(slot.purpose as usize)) {
+                Some(held) => *held = held.saturating_sub(1),
+                None => self.strays = self.strays.saturating_sub(1),
+            }
+        }
+        self.free.push(frame);
+    }
+
+    /// Frames that nobody holds.
+    pub fn free(&self) -> usize {
+        self.free.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn book(frames: u16) -> Book {
+        Book::new(Segment::create(frames).unwrap().0).unwrap()
+    }
+
+    #[test]
+    fn a_greedy_query_leaves_the_minimum_of_others() {
+        let mut book = book(16);
+        let (greedy, modest) = (QueryId(1), QueryId(2));
+        book.open(greedy).unwrap();
+        let mut lent = Vec::new();
+        for purpose in [Purpose::Pages, Purpose::Tuples] {
+            while let Some(frame) = book.take(greedy, purpose) {
+                lent.push(book.lend(frame));
+            }
+        }
+        assert_eq!(lent.len(), 6 + 2, "three eighths and one eighth");
+        book.open(modest).unwrap();
+        assert!(book.take(modest, Purpose::Pages).is_some());
+        assert!(book.take(modest, Purpose::Tuples).is_some());
+        assert!(book.take(QueryId(3), Purpose::Pages).is_none(), "not open");
+    }
+
+    #[test]
+    fn minimums_are_reserved_at_opening() {
+        let mut book = book(8);
+        for id in 0..4 {
+            book.open(QueryId(id)).unwrap();
+        }
+        assert!(matches!(book.open(QueryId(4)), Err(Error::Resources(_))));
+        assert!(matches!(book.open(QueryId(1)), Err(Error::Protocol(_))));
+        for id in 0..4 {
+            let frame = book.take(QueryId(id), Purpose::Pages).unwrap();
+            assert!(book.take(QueryId(id), Purpose::Pages).is_none(), "nothing is left beyond the minimums");
+            book.lend(frame);
+            book.take(QueryId(id), Purpose::Tuples).unwrap();
+        }
+        assert_eq!(book.free(), 0);
+    }
+
+    #[test]
+    fn too_many_queries_are_refused() {
+        let mut book = book(4096);
+        for id in 0..MAX_SESSION_QUERIES as u32 {
+            book.open(QueryId(id)).unwrap();
+        }
+        assert!(matches!(book.open(QueryId(1000)), Err(Error::Resources(_))));
+    }
+
+    #[test]
+    fn frames_of_others_are_refused() {
+        let mut book = book(8);
+        let query = QueryId(1);
+        book.open(query).unwrap();
+        assert!(book.receive(FrameNumber(0), query).is_err(), "free");
+        assert!(book.returned(FrameNumber(8)).is_err(), "no such frame");
+        let frame = book.take(query, Purpose::Pages).unwrap();
+        let number = frame.number();
+        assert!(book.receive(number, query).is_err(), "the engine's");
+        book.lend(frame);
+        assert!(book.receive(number, QueryId(2)).is_err(), "another query's");
+    }
+
+    #[test]
+    fn strays_count_until_they_return() {
+        let mut book = book(8);
+        let query = QueryId(1);
+        book.open(query).unwrap();
+        let frame = book.take(query, Purpose::Tuples).unwrap();
+        let number = book.lend(frame);
+        book.close(query);
+        for id in 10..13 {
+            book.open(QueryId(id)).unwrap();
+        }
+        assert!(book.open(QueryId(20)).is_err());
+        assert_eq!(book.returned(number).unwrap(), (query, Purpose::Tuples));
+        assert!(book.returned(number).is_err(), "once only");
+        assert_eq!(book.free(), 8);
+        book.open(QueryId(20)).unwrap();
+    }
+}

@@ -1,0 +1,301 @@
+//! A session: one connection of one backend, its segment, its frames, its open queries.
+//!
+//! ```text
+//!   socket ──► reader ──► Session ──► ranges of the scans, frames, cancellation      (I/O threads)
+//!   socket ◄── writer ◄── queue  ◄── grants, ReadRange, Tuples, Done …               (from query threads)
+//! ```
+//! [`connection`] is the two socket tasks, [`book`] who owns which frame, [`query`] what a running query asks of its session,
+//! [`run`] the stages of a query.
+//!
+//! Invariants
+//! - Messages that give a frame away are queued under the lock under which the book changed hands.
+//! - Every query that was accepted is answered with exactly one `Done`, `Failed` or `Explained`, as its last message.
+//! - What the backend holds or owes is the session's alone: the end of the connection frees all of it and cancels every query.
+
+pub mod book;
+pub mod connection;
+pub mod query;
+pub mod run;
+
+use crate::error::{Error, Result};
+use crate::scan::{RangeEvent, WideTuple};
+use crate::server::Engine;
+use book::{Book, Purpose};
+use fusion_common::{BlockNumber, FrameNumber, QueryId, ScanId};
+use fusion_proto::message::FromEngine;
+use fusion_proto::segment::{Frame, Segment};
+use query::{Inbox, PageFrameGuard};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
+
+/// Messages that wait for the socket. Grants, ranges and tuples are bounded by frames and read-ahead far below this; a
+/// backend that reads nothing at all while it goes on asking reaches it, and its session ends.
+pub const MAX_QUEUED_MESSAGES: usize = 65_536;
+
+/// Rows too wide for a frame that wait for the socket, per session.
+pub const MAX_QUEUED_WIDE_ROWS: usize = 2;
+
+/// Page images that fit in a frame: how many frames a range needs at least.
+const IMAGES_PER_FRAME: u32 = 32;
+
+/// A message on its way out, with what is to be released when it has been written.
+#[derive(Debug)]
+pub struct Outgoing {
+    message: FromEngine,
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Session {
+    engine: Arc<Engine>,
+    outgoing: mpsc::Sender<Outgoing>,
+    /// Signalled when the session must end: a full queue.
+    ended: Notify,
+    wide_rows: Arc<Semaphore>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    book: Book,
+    queries: BTreeMap<QueryId, Open>,
+    closed: bool,
+}
+
+/// A query that has been accepted and not answered.
+#[derive(Debug)]
+struct Open {
+    inbox: Arc<Inbox>,
+    ranges: HashMap<u32, Route>,
+    next_range: u32,
+    /// Frames that the backend holds to fill them.
+    granted: usize,
+}
+
+/// Where the pages of a range go.
+#[derive(Debug)]
+struct Route {
+    events: mpsc::UnboundedSender<RangeEvent>,
+    /// Frames that are expected, at least one until the range is done.
+    expected_frames: u32,
+}
+
+impl Open {
+    fn new(inbox: Arc<Inbox>) -> Self {
+        Self { inbox, ranges: HashMap::new(), next_range: 0, granted: 0 }
+    }
+
+    /// How many frames the backend can fill with what has been asked for.
+    fn wanted(&self) -> usize {
+        self.ranges.values().map(|route| route.expected_frames as usize).sum()
+    }
+}
+
+impl Session {
+    /// A new session on a new segment.
+    fn new(engine: Arc<Engine>, segment: Arc<Segment>, outgoing: mpsc::Sender<Outgoing>) -> Result<Arc<Self>> {
+        let state = State { book: Book::new(segment)?, queries: BTreeMap::new(), closed: false };
+        engine.counters.segments.increment();
+        Ok(Arc::new(Self {
+            engine,
+            outgoing,
+            ended: Notify::new(),
+            wide_rows: Arc::new(Semaphore::new(MAX_QUEUED_WIDE_ROWS)),
+            state: Mutex::new(state),
+        }))
+    }
+
+    /// The engine.
+    pub fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
+    /// The state; a panic elsewhere cannot leave it half changed, since nothing in here calls out.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Queues a message.
+    fn send(&self, message: FromEngine) {
+        self.queue(Outgoing { message, _permit: None });
+    }
+
+    fn queue(&self, outgoing: Outgoing) {
+        if let Err(mpsc::error::TrySendError::Full(_)) = self.outgoing.try_send(outgoing) {
+            self.ended.notify_one();
+        }
+    }
+
+    /// Hands free frames to the queries that have ranges under way, and wakes those that wait for one to fill.
+    fn distribute(&self, state: &mut State) {
+        for (&query, open) in &mut state.queries {
+            while open.granted < open.wanted() {
+                let Some(frame) = state.book.take(query, Purpose::Pages) else { break };
+                let frame = state.book.lend(frame);
+                open.granted += 1;
+                self.send(FromEngine::Grant { query, frame });
+            }
+            if open.inbox.waits_for_frame() {
+                open.inbox.wake();
+            }
+        }
+    }
+
+    /// Opens a query.
+    fn open_query(&self, query: QueryId, inbox: Arc<Inbox>) -> Result<()> {
+        let mut state = self.state();
+        if state.closed {
+            return Err(Error::Canceled);
+        }
+        state.book.open(query)?;
+        state.queries.insert(query, Open::new(inbox));
+        Ok(())
+    }
+
+    /// Ends a query with its last message.
+    fn close_query(&self, query: QueryId, last: FromEngine) {
+        let mut state = self.state();
+        let closed = state.queries.remove(&query);
+        state.book.close(query);
+        self.send(last);
+        self.distribute(&mut state);
+        // Not under the lock: events that nobody took hold frames, whose guards take it.
+        drop(state);
+        drop(closed);
+    }
+
+    /// Asks the backend for a range.
+    fn read_range(
+        &self,
+        query: QueryId,
+        scan: ScanId,
+        first_block: BlockNumber,
+        count: u32,
+        events: mpsc::UnboundedSender<RangeEvent>,
+    ) -> Result<u32> {
+        let mut state = self.state();
+        let open = state.queries.get_mut(&query).ok_or(Error::Canceled)?;
+        let range = open.next_range;
+        open.next_range += 1;
+        open.ranges.insert(range, Route { events, expected_frames: count.div_ceil(IMAGES_PER_FRAME).max(1) });
+        self.send(FromEngine::ReadRange { query, range, scan, first_block, count });
+        self.distribute(&mut state);
+        Ok(range)
+    }
+
+    /// `Pages` came.
+    fn pages(self: &Arc<Self>, query: QueryId, range: u32, number: FrameNumber) -> Result<()> {
+        let mut state = self.state();
+        let frame = state.book.receive(number, query)?;
+        let Some(open) = state.queries.get_mut(&query) else {
+            // The query has ended meanwhile.
+            state.book.give_back(frame);
+            self.distribute(&mut state);
+            return Ok(());
+        };
+        open.granted = open.granted.saturating_sub(1);
+        let Some(route) = open.ranges.get_mut(&range) else {
+            return Err(Error::Protocol(fusion_proto::Error::Unexpected("pages of a range that nobody asked for")));
+        };
+        route.expected_frames = route.expected_frames.saturating_sub(1).max(1);
+        let events = route.events.clone();
+        self.distribute(&mut state);
+        // Not under the lock: if the range was abandoned, the guard is dropped here and takes the lock.
+        drop(state);
+        let pages = Box::new(PageFrameGuard::new(Arc::clone(self), frame));
+        drop(events.send(RangeEvent::Pages { range, pages }));
+        Ok(())
+    }
+
+    /// `WideTuple` came.
+    fn wide_tuple(&self, query: QueryId, range: u32, mut tuple: WideTuple) -> Result<()> {
+        let mut state = self.state();
+        let Some(open) = state.queries.get_mut(&query) else {
+            return Ok(());
+        };
+        let Some(route) = open.ranges.get(&range) else {
+            return Err(Error::Protocol(fusion_proto::Error::Unexpected("tuple of a range that nobody asked for")));
+        };
+        match open.inbox.account(tuple.tuple.len()) {
+            Ok(reservation) => tuple.accounted = Some(reservation),
+            Err(error) => {
+                open.inbox.fail(error);
+                return Ok(());
+            }
+        }
+        drop(route.events.send(RangeEvent::Wide(tuple)));
+        Ok(())
+    }
+
+    /// `RangeDone` came.
+    fn range_done(&self, query: QueryId, range: u32) -> Result<()> {
+        let mut state = self.state();
+        let Some(open) = state.queries.get_mut(&query) else {
+            return Ok(());
+        };
+        let Some(route) = open.ranges.remove(&range) else {
+            return Err(Error::Protocol(fusion_proto::Error::Unexpected("end of a range that nobody asked for")));
+        };
+        drop(state);
+        drop(route.events.send(RangeEvent::Done { range }));
+        Ok(())
+    }
+
+    /// `Return` came.
+    fn returned(&self, number: FrameNumber) -> Result<()> {
+        let mut state = self.state();
+        let (query, purpose) = state.book.returned(number)?;
+        if let (Purpose::Pages, Some(open)) = (purpose, state.queries.get_mut(&query)) {
+            open.granted = open.granted.saturating_sub(1);
+        }
+        self.distribute(&mut state);
+        Ok(())
+    }
+
+    /// Cancels a query; one that is not open has been answered already.
+    fn cancel(&self, query: QueryId) {
+        if let Some(open) = self.state().queries.get(&query) {
+            open.inbox.fail(Error::Canceled);
+        }
+    }
+
+    /// Frees a frame of the engine.
+    fn release(&self, frame: Frame) {
+        let mut state = self.state();
+        state.book.give_back(frame);
+        self.distribute(&mut state);
+    }
+
+    /// Takes a frame for result rows; None: wait for the inbox.
+    fn take_tuple_frame(&self, query: QueryId) -> Option<Frame> {
+        self.state().book.take(query, Purpose::Tuples)
+    }
+
+    /// Sends a frame of result rows.
+    fn send_tuples(&self, query: QueryId, frame: Frame) {
+        let mut state = self.state();
+        let frame = state.book.lend(frame);
+        self.send(FromEngine::Tuples { query, frame });
+    }
+
+    /// The connection is gone: cancels all queries.
+    fn close(&self) {
+        let mut state = self.state();
+        state.closed = true;
+        let mut routes = Vec::new();
+        for open in state.queries.values_mut() {
+            open.inbox.fail(Error::Canceled);
+            routes.push(std::mem::take(&mut open.ranges));
+        }
+        drop(state);
+        drop(routes);
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.engine.counters.segments.decrement();
+    }
+}

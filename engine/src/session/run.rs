@@ -1,0 +1,175 @@
+//! The stages of a query: parse, bind, optimize, translate, begin, exec, end.
+//!
+//! Each query is one task on the query threads. However it ends – rows sent, error, cancelled, panic – its streams are dropped
+//! first, and then its one last message goes out.
+
+use super::Session;
+use super::query::{Inbox, QueryHandle};
+use crate::encode::{self, RowEncoder};
+use crate::error::{Error, Result, panic_text};
+use crate::log::{self, Level};
+use crate::metrics::{StageTimer, stage};
+use crate::scan::{HeapTable, PageSource};
+use crate::{lower, optimizer};
+use datafusion::catalog::TableProvider;
+use datafusion::execution::context::SessionState;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_plan::display::DisplayableExecutionPlan;
+use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, displayable, execute_stream};
+use datafusion::prelude::SessionConfig;
+use fusion_common::limits::BATCH_ROWS;
+use fusion_common::{ColumnType, ScanId, SqlError, SqlState};
+use fusion_proto::codec;
+use fusion_proto::message::{Execute, FromEngine};
+use fusion_proto::plan::Plan;
+use futures::FutureExt;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// Longest plan text that is sent, bytes.
+const MAX_PLAN_TEXT: usize = 1 << 20;
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Rows.
+    Execute,
+    /// The physical plan.
+    Explain,
+}
+
+/// Starts a query as a task. An error is the session's; the query's own errors are answered.
+pub fn start(session: &Arc<Session>, execute: Box<Execute>, kind: Kind) -> Result<()> {
+    let query = execute.query;
+    let engine = session.engine();
+    let inbox = Arc::new(Inbox::new(&engine.runtime.memory_pool));
+    match session.open_query(query, Arc::clone(&inbox)) {
+        Ok(()) => {}
+        Err(error @ Error::Protocol(_)) => return Err(error),
+        Err(error) => {
+            session.send(FromEngine::Failed { query, error: error.into() });
+            return Ok(());
+        }
+    }
+    let handle = QueryHandle::new(Arc::clone(session), query, inbox);
+    engine.counters.query_started();
+    engine.counters.queries.increment();
+    engine.queries.spawn(drive(handle, execute, kind));
+    Ok(())
+}
+
+/// Runs a query to its end, whatever that is.
+async fn drive(handle: QueryHandle, execute: Box<Execute>, kind: Kind) {
+    let work = AssertUnwindSafe(run(&handle, *execute, kind)).catch_unwind();
+    let result = tokio::select! {
+        biased;
+        failure = handle.inbox().failed() => Err(failure),
+        result = work => result.unwrap_or_else(|panic| Err(Error::Panic(panic_text(panic.as_ref())))),
+    };
+    let query = handle.id();
+    let last = result.unwrap_or_else(|error| {
+        let error = SqlError::from(error);
+        if error.sqlstate == SqlState::INTERNAL_ERROR {
+            log::line(Level::Error, &format!("query failed: {error}"));
+        }
+        FromEngine::Failed { query, error }
+    });
+    handle.session().engine().counters.queries.decrement();
+    handle.session().close_query(query, last);
+}
+
+/// The stages.
+async fn run(handle: &QueryHandle, execute: Execute, kind: Kind) -> Result<FromEngine> {
+    let engine = handle.session().engine();
+    let mut timer = StageTimer::default();
+    let plan: Plan = codec::from_bytes(&execute.plan)?;
+    timer.end(stage::PARSE);
+
+    if engine.panic_in_next_query.swap(false, Ordering::Relaxed) {
+        panic!("asked for by a test");
+    }
+    let tables = bind_scans(handle, &plan, &execute)?;
+    let lowered = lower::lower(&plan, &execute.params, &tables)?;
+    timer.end(stage::BIND);
+
+    let config = SessionConfig::new().with_target_partitions(engine.config.threads).with_batch_size(BATCH_ROWS);
+    let state = optimizer::session_state(config, Arc::clone(&engine.runtime));
+    let logical = state.optimize(&lowered.plan)?;
+    timer.end(stage::OPTIMIZE);
+
+    let physical = translate(&state, &logical).await?;
+    timer.end(stage::TRANSLATE);
+    if kind == Kind::Explain {
+        let plan = cut(displayable(physical.as_ref()).indent(false).to_string());
+        return Ok(FromEngine::Explained { query: handle.id(), plan });
+    }
+
+    let (stream, encoder) = begin(&physical, state.task_ctx(), &lowered.output, &execute)?;
+    timer.end(stage::BEGIN);
+
+    encode::send_rows(stream, encoder, handle).await?;
+    timer.end(stage::EXEC);
+
+    let text = if execute.analyze {
+        cut(DisplayableExecutionPlan::with_metrics(physical.as_ref()).indent(false).to_string())
+    } else {
+        String::new()
+    };
+    drop(physical);
+    timer.end(stage::END);
+    let metrics = Box::new(timer.finish(handle.counters(), text));
+    Ok(FromEngine::Done { query: handle.id(), metrics })
+}
+
+/// One table per scan of the plan.
+fn bind_scans(handle: &QueryHandle, plan: &Plan, execute: &Execute) -> Result<Vec<Arc<dyn TableProvider>>> {
+    if plan.scans.len() != execute.scans.len() {
+        return Err(Error::internal("another number of scans than in the plan"));
+    }
+    let source: Arc<dyn PageSource> = Arc::new(handle.clone());
+    let scans = plan.scans.iter().zip(&execute.scans).enumerate();
+    scans
+        .map(|(index, (def, info))| {
+            let scan = ScanId(u16::try_from(index).map_err(|_| Error::internal("too many scans"))?);
+            let counters = Arc::clone(handle.counters());
+            let table = HeapTable::try_new(scan, def.clone(), info.clone(), Arc::clone(&source), counters)?;
+            Ok(Arc::new(table) as Arc<dyn TableProvider>)
+        })
+        .collect()
+}
+
+/// The physical plan with one output partition, in order where the output has one.
+async fn translate(
+    state: &SessionState,
+    logical: &datafusion::logical_expr::LogicalPlan,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    // Not `create_physical_plan`, which would optimise again.
+    let plan = state.query_planner().create_physical_plan(logical, state).await?;
+    match plan.output_ordering() {
+        Some(ordering) if plan.output_partitioning().partition_count() > 1 => {
+            let ordering = ordering.clone();
+            Ok(Arc::new(SortPreservingMergeExec::new(ordering, plan)))
+        }
+        _ => Ok(plan),
+    }
+}
+
+fn begin(
+    physical: &Arc<dyn ExecutionPlan>,
+    context: Arc<TaskContext>,
+    held: &[ColumnType],
+    execute: &Execute,
+) -> Result<(SendableRecordBatchStream, RowEncoder)> {
+    let encoder = RowEncoder::try_new(held, &execute.output)?;
+    Ok((execute_stream(Arc::clone(physical), context)?, encoder))
+}
+
+fn cut(mut text: String) -> String {
+    if text.len() > MAX_PLAN_TEXT {
+        let end = (0..=MAX_PLAN_TEXT).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
+        text.truncate(end);
+    }
+    text
+}
