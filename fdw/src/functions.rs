@@ -1,0 +1,55 @@
+//! SQL functions of the schema `fusion` that tell how the engine is.
+//!
+//! The C symbol of each is `<name>_wrapper`; the objects are made by `fdw/sql/pg_fusion--<version>.sql`.
+
+use crate::error::OrRaise;
+use crate::session;
+use fusion_common::SqlState;
+use pgrx::datum::TimestampWithTimeZone;
+use pgrx::iter::TableIterator;
+use pgrx::{name, pg_extern};
+
+/// Microseconds from 1970-01-01 to 2000-01-01, where PostgreSQL counts from.
+const POSTGRES_EPOCH_US: i64 = 946_684_800_000_000;
+
+/// Version of the library, which is the engine's as well: others refuse each other.
+#[pg_extern(sql = false)]
+fn fusion_version() -> &'static str {
+    env!("CARGO_PKG_VERSION")
+}
+
+/// One row, or none when the engine cannot be reached.
+#[allow(clippy::type_complexity)]
+#[pg_extern(sql = false)]
+fn fusion_stat_engine() -> TableIterator<
+    'static,
+    (
+        name!(pid, i32),
+        name!(started_at, Option<TimestampWithTimeZone>),
+        name!(version, String),
+        name!(restarts, i32),
+        name!(sessions, i32),
+        name!(queries, i32),
+        name!(queries_total, i64),
+    ),
+> {
+    let status = match session::status() {
+        Err(error) if error.sqlstate == SqlState::FDW_UNABLE_TO_ESTABLISH_CONNECTION => None,
+        status => Some(status.or_raise()),
+    };
+    TableIterator::new(status.into_iter().map(|status| {
+        (
+            clamp_i32(status.pid),
+            TimestampWithTimeZone::try_from(status.started_at - POSTGRES_EPOCH_US).ok(),
+            status.version,
+            clamp_i32(status.restarts),
+            clamp_i32(status.sessions),
+            clamp_i32(status.queries),
+            i64::try_from(status.queries_total).unwrap_or(i64::MAX),
+        )
+    }))
+}
+
+fn clamp_i32(count: u32) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}

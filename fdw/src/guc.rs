@@ -1,0 +1,181 @@
+//! Settings: `fusion.*`.
+//!
+//! Invariants: a value that a getter gives is within its range; settings of the engine take effect at its next start; nothing
+//! here is PGC_POSTMASTER, because the library may be loaded after startup.
+
+use fusion_common::limits::{DEFAULT_SESSION_MEMORY, FRAME_SIZE, MAX_SESSION_FRAMES, MIN_SESSION_FRAMES};
+use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
+use std::ffi::CString;
+use std::time::Duration;
+
+static ENABLED: GucSetting<bool> = GucSetting::<bool>::new(true);
+static FORCE: GucSetting<bool> = GucSetting::<bool>::new(false);
+static FALLBACK: GucSetting<bool> = GucSetting::<bool>::new(true);
+static LOG_ROUTE: GucSetting<bool> = GucSetting::<bool>::new(false);
+static MIN_COST: GucSetting<f64> = GucSetting::<f64>::new(1000.0);
+static SESSION_MEMORY_KB: GucSetting<i32> = GucSetting::<i32>::new((DEFAULT_SESSION_MEMORY / 1024) as i32);
+static CONNECT_TIMEOUT_MS: GucSetting<i32> = GucSetting::<i32>::new(5000);
+static ENGINE_PATH: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
+static ENGINE_THREADS: GucSetting<i32> = GucSetting::<i32>::new(0);
+static MEMORY_LIMIT_MB: GucSetting<i32> = GucSetting::<i32>::new(0);
+
+const MIN_SESSION_MEMORY_KB: i32 = (MIN_SESSION_FRAMES * FRAME_SIZE / 1024) as i32;
+const MAX_SESSION_MEMORY_KB: i32 = (MAX_SESSION_FRAMES * FRAME_SIZE / 1024) as i32;
+
+/// Whether queries are routed to the engine at all.
+pub fn enabled() -> bool {
+    ENABLED.get()
+}
+
+/// Whether the cost test is skipped.
+pub fn force() -> bool {
+    FORCE.get()
+}
+
+/// Whether a query that fails in the engine is run again in PostgreSQL.
+pub fn fallback() -> bool {
+    FALLBACK.get()
+}
+
+/// Whether route and reason of every query are logged.
+pub fn log_route() -> bool {
+    LOG_ROUTE.get()
+}
+
+/// Smallest cost of the native plan, in the planner's units, for which the engine is considered.
+pub fn min_cost() -> f64 {
+    MIN_COST.get()
+}
+
+/// Frames of a new session's segment.
+pub fn session_frames() -> u16 {
+    let frames = SESSION_MEMORY_KB.get() as usize * 1024 / FRAME_SIZE;
+    frames.clamp(MIN_SESSION_FRAMES, MAX_SESSION_FRAMES) as u16
+}
+
+/// How long a session waits for an engine that is starting.
+pub fn connect_timeout() -> Duration {
+    Duration::from_millis(CONNECT_TIMEOUT_MS.get() as u64)
+}
+
+/// The engine's program; None: beside this library.
+pub fn engine_path() -> Option<CString> {
+    ENGINE_PATH.get().filter(|path| !path.is_empty())
+}
+
+/// Threads of the engine; None: one per core.
+pub fn engine_threads() -> Option<u32> {
+    u32::try_from(ENGINE_THREADS.get()).ok().filter(|threads| *threads > 0)
+}
+
+/// Memory of the engine's operators, in MiB; None: a quarter of the machine's.
+pub fn memory_limit_mb() -> Option<u64> {
+    u64::try_from(MEMORY_LIMIT_MB.get()).ok().filter(|limit| *limit > 0)
+}
+
+/// Defines the settings. Called once, when the library is loaded.
+pub fn init() {
+    init_routing();
+    init_session();
+    init_engine();
+    crate::pg::guc::reserve_prefix(c"fusion");
+}
+
+fn init_routing() {
+    GucRegistry::define_bool_guc(
+        c"fusion.enabled",
+        c"Runs queries on fusion tables in the fusion engine.",
+        c"When off, they run as queries on the heap relations.",
+        &ENABLED,
+        GucContext::Userset,
+        GucFlags::EXPLAIN,
+    );
+    GucRegistry::define_bool_guc(
+        c"fusion.force",
+        c"Runs every query that the engine can run exactly in the engine, whatever it costs.",
+        c"",
+        &FORCE,
+        GucContext::Userset,
+        GucFlags::EXPLAIN,
+    );
+    GucRegistry::define_bool_guc(
+        c"fusion.fallback",
+        c"Runs a query that fails in the engine again in PostgreSQL.",
+        c"When off, the engine's error is raised.",
+        &FALLBACK,
+        GucContext::Userset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_bool_guc(
+        c"fusion.log_route",
+        c"Logs the route of each query on fusion tables, and the reason.",
+        c"",
+        &LOG_ROUTE,
+        GucContext::Userset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_float_guc(
+        c"fusion.min_cost",
+        c"Sets the smallest cost of the native plan for which the engine is considered.",
+        c"",
+        &MIN_COST,
+        0.0,
+        f64::MAX,
+        GucContext::Userset,
+        GucFlags::EXPLAIN,
+    );
+}
+
+fn init_session() {
+    GucRegistry::define_int_guc(
+        c"fusion.session_memory",
+        c"Sets the shared memory through which a session exchanges pages and rows with the engine.",
+        c"Applies to sessions that connect to the engine afterwards.",
+        &SESSION_MEMORY_KB,
+        MIN_SESSION_MEMORY_KB,
+        MAX_SESSION_MEMORY_KB,
+        GucContext::Userset,
+        GucFlags::UNIT_KB,
+    );
+    GucRegistry::define_int_guc(
+        c"fusion.connect_timeout",
+        c"Sets how long a session waits for the engine to start or to answer.",
+        c"",
+        &CONNECT_TIMEOUT_MS,
+        1,
+        600_000,
+        GucContext::Userset,
+        GucFlags::UNIT_MS,
+    );
+}
+
+fn init_engine() {
+    GucRegistry::define_string_guc(
+        c"fusion.engine_path",
+        c"Sets the program that is started as the engine.",
+        c"Empty: pg_fusion_engine beside the library. Takes effect when the engine is started next.",
+        &ENGINE_PATH,
+        GucContext::Sighup,
+        GucFlags::SUPERUSER_ONLY,
+    );
+    GucRegistry::define_int_guc(
+        c"fusion.engine_threads",
+        c"Sets the number of threads on which the engine runs queries.",
+        c"0 means one per core. Takes effect when the engine is started next.",
+        &ENGINE_THREADS,
+        0,
+        1024,
+        GucContext::Sighup,
+        GucFlags::default(),
+    );
+    GucRegistry::define_int_guc(
+        c"fusion.memory_limit",
+        c"Sets how much memory the engine's operators may use.",
+        c"0 means a quarter of the machine's memory. Takes effect when the engine is started next.",
+        &MEMORY_LIMIT_MB,
+        0,
+        i32::MAX,
+        GucContext::Sighup,
+        GucFlags::UNIT_MB,
+    );
+}

@@ -1,0 +1,27 @@
+//! Who this server process is.
+
+use pgrx::pg_sys;
+
+/// Pid of this process.
+pub fn pid() -> u32 {
+    // SAFETY: set at process start, read on the main thread.
+    unsafe { pg_sys::MyProcPid as u32 }
+}
+
+/// OID of the database that this backend is connected to; 0 in a process with none.
+pub fn database() -> u32 {
+    // SAFETY: set when the backend chose its database, read on the main thread.
+    unsafe { pg_sys::MyDatabaseId }.to_u32()
+}
+
+/// Whether this is a worker of a parallel query.
+pub fn is_parallel_worker() -> bool {
+    // SAFETY: set at worker start, read on the main thread.
+    unsafe { pg_sys::ParallelWorkerNumber >= 0 }
+}
+
+/// Whether libraries of `shared_preload_libraries` are being loaded, the one time for static workers.
+pub fn is_preloading() -> bool {
+    // SAFETY: a plain flag, read on the main thread.
+    unsafe { pg_sys::process_shared_preload_libraries_in_progress }
+}
