@@ -1,0 +1,110 @@
+//! Heap pages of a query's scans, into frames, as the engine asks for them.
+//!
+//! Stands between [`crate::scan`] (which receives `ReadRange` and `Grant`) and [`crate::pg::heap`]. One [`Feed`] per heap
+//! relation of the query.
+//!
+//! Invariants: what a frame says is visible is what PostgreSQL's routine found under the query's snapshot; a tuple that has a needed
+//! value out of line is sent flattened, whatever else is in its page; only ranges that the engine asked for are read.
+
+use crate::error::Result;
+use crate::pg::heap::{HeapReader, PageView};
+use crate::pg::tuple::Flattener;
+use crate::session::{Frame, Query};
+use fusion_common::BlockNumber;
+use fusion_proto::page_frame::{ALL_VISIBLE, PageFrameWriter};
+use pgrx::pg_sys;
+
+/// The feed of one heap relation.
+pub struct Feed {
+    reader: HeapReader,
+    /// Makes flattened copies; None where no needed column can be out of line.
+    flattener: Option<Flattener>,
+}
+
+/// A range that the engine asked for and that is not sent whole yet.
+#[derive(Debug)]
+pub struct Range {
+    /// The engine's number for it.
+    pub id: u32,
+    /// Index of the [`Feed`].
+    pub scan: usize,
+    /// Next block to send.
+    pub next: BlockNumber,
+    /// Block after the last.
+    pub end: BlockNumber,
+}
+
+impl Feed {
+    /// Opens `relid` under `snapshot`; `attnums` are the needed columns.
+    ///
+    /// # Safety
+    /// `snapshot` is registered or active for as long as the feed lives.
+    pub unsafe fn begin(relid: pg_sys::Oid, snapshot: pg_sys::Snapshot, attnums: &[i16]) -> Self {
+        // SAFETY: as the caller's.
+        let reader = unsafe { HeapReader::begin(relid, snapshot) };
+        let flattener =
+            if reader.has_toast() { Flattener::new(reader.tuple_descriptor(), attnums) } else { None };
+        Self { reader, flattener }
+    }
+
+    /// Blocks of the relation.
+    pub fn blocks(&self) -> BlockNumber {
+        self.reader.blocks()
+    }
+
+    /// Descriptor of the relation, valid while the feed is open.
+    pub fn tuple_descriptor(&self) -> pg_sys::TupleDesc {
+        self.reader.tuple_descriptor()
+    }
+
+    /// Fills `frame` with as many blocks of `range` as fit, and sends it.
+    pub fn send_frame(&mut self, query: &mut Query, range: &mut Range, mut frame: Frame) -> Result<()> {
+        let mut writer = PageFrameWriter::new(frame.bytes_mut())?;
+        let end = range.end.min(self.reader.blocks());
+        let mut wide = Vec::new();
+        while range.next < end && writer.has_room() {
+            let flattener = self.flattener.as_mut();
+            let block = range.next;
+            self.reader.read(block, |page| push_block(&mut writer, block, page, flattener, &mut wide))?;
+            range.next += 1;
+        }
+        writer.finish();
+        for (block, offset_number, tuple) in wide {
+            query.send_wide_tuple(range.id, block, offset_number, tuple)?;
+        }
+        query.send_pages(range.id, frame)?;
+        if range.next >= end {
+            range.next = range.end;
+        }
+        Ok(())
+    }
+
+    /// Closes the relation.
+    pub fn end(self) {
+        self.reader.end();
+    }
+}
+
+/// Adds one pinned page to the frame. Tuples that are too wide for it go to `wide`.
+fn push_block(
+    writer: &mut PageFrameWriter<'_>,
+    block: BlockNumber,
+    page: &PageView<'_>,
+    flattener: Option<&mut Flattener>,
+    wide: &mut Vec<(BlockNumber, u16, Vec<u8>)>,
+) -> Result<()> {
+    let bitmap = page.visible_bitmap();
+    writer.push_image(block, page.visible.len() as u16, bitmap, |image| {
+        let lsn = page.copy_to(image);
+        (lsn, if PageView::is_all_visible(image) { ALL_VISIBLE } else { 0 })
+    })?;
+    if let Some(flattener) = flattener {
+        for &offset_number in page.visible {
+            let Some(tuple) = flattener.flatten(&page.tuple(offset_number)) else { continue };
+            if !writer.push_flattened(offset_number, tuple.bytes())? {
+                wide.push((block, offset_number, tuple.bytes().to_vec()));
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,166 @@
+//! Pieces of the executor that a ForeignScan drives itself: parameters, the nested run of the native plan, rights.
+//!
+//! Invariant: every call into PostgreSQL that can raise is guarded, so that an ERROR unwinds Rust frames instead of jumping over them.
+
+use pgrx::pg_sys;
+
+/// Prepares the expressions of a list for evaluation.
+///
+/// # Safety
+/// `exprs` is a list of planned expressions, `parent` the plan state that evaluates them.
+pub unsafe fn init_expressions(exprs: *mut pg_sys::List, parent: *mut pg_sys::PlanState) -> Vec<*mut pg_sys::ExprState> {
+    // SAFETY: as the caller's.
+    unsafe {
+        let states = pg_sys::ExecInitExprList(exprs, parent);
+        pgrx::PgList::<pg_sys::ExprState>::from_pg(states).iter_ptr().collect()
+    }
+}
+
+/// Evaluates an expression without columns; None is NULL.
+///
+/// # Safety
+/// `state` was made by [`init_expressions`] for the plan state of `context`.
+pub unsafe fn evaluate(state: *mut pg_sys::ExprState, context: *mut pg_sys::ExprContext) -> Option<pg_sys::Datum> {
+    // SAFETY: as the caller's; evalfunc is set by ExecInitExpr.
+    unsafe {
+        let old = pg_sys::MemoryContextSwitchTo((*context).ecxt_per_query_memory);
+        let mut is_null = false;
+        let evaluate = (*state).evalfunc;
+        let datum = pg_sys::ffi::pg_guard_ffi_boundary(|| match evaluate {
+            Some(evaluate) => evaluate(state, context, &mut is_null),
+            None => pg_sys::Datum::from(0),
+        });
+        pg_sys::MemoryContextSwitchTo(old);
+        (!is_null).then_some(datum)
+    }
+}
+
+/// Checks the rights on all relations of a planned statement, as ExecutorStart would; ERROR where one is missing.
+///
+/// # Safety
+/// `stmt` is a valid planned statement.
+pub unsafe fn check_permissions(stmt: *mut pg_sys::PlannedStmt) {
+    // SAFETY: as the caller's.
+    #[cfg(feature = "pg15")]
+    unsafe {
+        pg_sys::ExecCheckRTPerms((*stmt).rtable, true);
+    }
+    // SAFETY: as the caller's.
+    #[cfg(not(feature = "pg15"))]
+    unsafe {
+        pg_sys::ExecCheckPermissions((*stmt).rtable, (*stmt).permInfos, true);
+    }
+}
+
+/// Locks the relations of a planned statement as they were locked when it was planned.
+///
+/// # Safety
+/// `stmt` is a valid planned statement.
+pub unsafe fn lock_relations(stmt: *mut pg_sys::PlannedStmt) {
+    // SAFETY: as the caller's.
+    unsafe {
+        for rte in pgrx::PgList::<pg_sys::RangeTblEntry>::from_pg((*stmt).rtable).iter_ptr() {
+            if (*rte).rtekind == pg_sys::RTEKind::RTE_RELATION {
+                pg_sys::LockRelationOid((*rte).relid, (*rte).rellockmode);
+            }
+        }
+    }
+}
+
+/// A planned statement run inside another one, row by row.
+pub struct NestedExecutor {
+    desc: *mut pg_sys::QueryDesc,
+}
+
+impl NestedExecutor {
+    /// Starts `stmt` under the snapshot, parameters and environment of `outer`.
+    ///
+    /// # Safety
+    /// `outer` is the running executor state; `stmt` lives as long as it does.
+    pub unsafe fn start(stmt: *mut pg_sys::PlannedStmt, outer: *mut pg_sys::EState) -> Self {
+        // SAFETY: as the caller's. The QueryDesc lives in the per-query context of the outer executor; at abort the resource owner
+        // and that context clean up, as for any portal.
+        unsafe {
+            let old = pg_sys::MemoryContextSwitchTo((*outer).es_query_cxt);
+            let desc = pg_sys::CreateQueryDesc(
+                stmt,
+                (*outer).es_sourceText,
+                (*outer).es_snapshot,
+                (*outer).es_crosscheck_snapshot,
+                pg_sys::CreateDestReceiver(pg_sys::CommandDest::DestNone),
+                (*outer).es_param_list_info,
+                (*outer).es_queryEnv,
+                0,
+            );
+            pg_sys::ExecutorStart(desc, 0);
+            pg_sys::MemoryContextSwitchTo(old);
+            Self { desc }
+        }
+    }
+
+    /// The next row, without junk columns; None at the end. The slot is valid until the next call.
+    pub fn next(&mut self) -> Option<*mut pg_sys::TupleTableSlot> {
+        // SAFETY: started by `start` and not ended; ExecProcNode is set for every initialised node.
+        unsafe {
+            let estate = (*self.desc).estate;
+            let plan_state = (*self.desc).planstate;
+            let old = pg_sys::MemoryContextSwitchTo((*estate).es_query_cxt);
+            reset_per_tuple(estate);
+            let run = (*plan_state).ExecProcNode;
+            let slot = pg_sys::ffi::pg_guard_ffi_boundary(|| run.map_or(std::ptr::null_mut(), |run| run(plan_state)));
+            let is_empty = slot.is_null() || (*slot).tts_flags & pg_sys::TTS_FLAG_EMPTY as u16 != 0;
+            let slot = if is_empty || (*estate).es_junkFilter.is_null() {
+                slot
+            } else {
+                pg_sys::ExecFilterJunk((*estate).es_junkFilter, slot)
+            };
+            pg_sys::MemoryContextSwitchTo(old);
+            (!is_empty).then_some(slot)
+        }
+    }
+
+    /// Ends it and frees what it held.
+    pub fn end(self) {
+        // SAFETY: started by `start`, ended once.
+        unsafe {
+            pg_sys::ExecutorFinish(self.desc);
+            pg_sys::ExecutorEnd(self.desc);
+            pg_sys::FreeQueryDesc(self.desc);
+        }
+    }
+}
+
+/// `ResetPerTupleExprContext`.
+///
+/// # Safety
+/// `estate` is a running executor state.
+unsafe fn reset_per_tuple(estate: *mut pg_sys::EState) {
+    // SAFETY: as the caller's.
+    unsafe {
+        let context = (*estate).es_per_tuple_exprcontext;
+        if !context.is_null() {
+            pg_sys::MemoryContextReset((*context).ecxt_per_tuple_memory);
+        }
+    }
+}
+
+/// Hands `value` to `context`: it is dropped when the context is reset or deleted, at the end of a query or at its abort.
+///
+/// # Safety
+/// Dropping `T` calls no PostgreSQL function and does not raise.
+pub unsafe fn leak_into_context<T>(context: pg_sys::MemoryContext, value: T) -> *mut T {
+    unsafe extern "C-unwind" fn drop_value<T>(pointer: *mut std::ffi::c_void) {
+        // SAFETY: made by Box::into_raw below, and the callback runs once.
+        drop(unsafe { Box::from_raw(pointer.cast::<T>()) });
+    }
+    let pointer = Box::into_raw(Box::new(value));
+    // SAFETY: the callback struct is palloc'd in the context that runs it.
+    unsafe {
+        let callback: *mut pg_sys::MemoryContextCallback =
+            pg_sys::MemoryContextAllocZero(context, size_of::<pg_sys::MemoryContextCallback>()).cast();
+        (*callback).func = Some(drop_value::<T>);
+        (*callback).arg = pointer.cast();
+        pg_sys::MemoryContextRegisterResetCallback(context, callback);
+    }
+    pointer
+}

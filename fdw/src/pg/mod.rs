@@ -1,0 +1,21 @@
+//! FFI: thin safe wrappers around PostgreSQL's functions and structures.
+//!
+//! Everything that differs between server versions is decided here by `cfg(feature = "pgNN")`, and nowhere else; so is every raw
+//! pointer that can be wrapped. Invariants: main thread only; a call that can raise goes through pgrx's guard.
+
+pub mod bgworker;
+pub mod catalog;
+pub mod collation;
+pub mod datum;
+pub mod executor;
+pub mod explain;
+pub mod guc;
+pub mod heap;
+pub mod names;
+pub mod node;
+pub mod planner;
+pub mod process;
+pub mod query;
+pub mod statistics;
+pub mod tuple;
+pub mod wait;

@@ -1,0 +1,192 @@
+//! From a Query to a route: the planner hook.
+//!
+//! Every query that mentions a fusion table is planned natively first, over the heap relations ([`native`]): that plan is complete and
+//! right whatever follows. A SELECT is then translated; if that succeeds and the engine is expected to be cheaper ([`cost`]), the
+//! statement becomes one ForeignScan that carries IR and native plan ([`plan`]).
+//!
+//! Invariants: a query that names no fusion table costs one walk over its range tables and nothing else; a query that is not
+//! translated runs exactly PostgreSQL's plan; the reason for a native route is always at hand ([`last_decision`]).
+
+mod cost;
+pub mod foreign;
+pub mod native;
+pub mod plan;
+
+use crate::error::{OrRaise, Result, report};
+use crate::pg::planner::{self, PlannerArgs};
+use crate::pg::catalog;
+use crate::relation::HeapRelation;
+use crate::translate::{self, Refusal, Translation};
+use crate::guc;
+use fusion_common::{SqlError, SqlState};
+use native::NativeQuery;
+use pgrx::{PgLogLevel, pg_guard, pg_sys};
+use std::cell::{Cell, RefCell};
+
+/// Where a query runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// In the engine.
+    Engine,
+    /// In PostgreSQL, for this reason.
+    Native(String),
+}
+
+thread_local! {
+    static DEPTH: Cell<u32> = const { Cell::new(0) };
+    static LAST: RefCell<Option<Decision>> = const { RefCell::new(None) };
+}
+
+/// Counts nested calls of the planner; undone on unwinding too.
+struct Nesting;
+
+impl Nesting {
+    fn enter() -> Self {
+        DEPTH.set(DEPTH.get() + 1);
+        Self
+    }
+}
+
+impl Drop for Nesting {
+    fn drop(&mut self) {
+        DEPTH.set(DEPTH.get() - 1);
+    }
+}
+
+/// Installs the planner hook.
+pub fn init() {
+    planner::install_hook(fusion_planner);
+}
+
+/// Takes the decision on the outermost query planned last; None if it named no fusion table.
+pub fn take_last_decision() -> Option<Decision> {
+    LAST.take()
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn fusion_planner(
+    parse: *mut pg_sys::Query,
+    query_string: *const std::ffi::c_char,
+    cursor_options: std::ffi::c_int,
+    bound_params: pg_sys::ParamListInfo,
+) -> *mut pg_sys::PlannedStmt {
+    let args = PlannerArgs { query_string, cursor_options, bound_params };
+    let nesting = Nesting::enter();
+    let outermost = DEPTH.get() == 1;
+    if outermost {
+        LAST.set(None);
+    }
+    // SAFETY: PostgreSQL passes a rewritten query.
+    let (stmt, decision) = unsafe { route(parse, args) }.or_raise();
+    drop(nesting);
+    if let Some(decision) = decision {
+        if guc::log_route() {
+            log(&decision);
+        }
+        if outermost {
+            LAST.set(Some(decision));
+        }
+    }
+    stmt
+}
+
+fn log(decision: &Decision) {
+    let (route, reason) = match decision {
+        Decision::Engine => ("engine", None),
+        Decision::Native(reason) => ("native", Some(reason.clone())),
+    };
+    let mut message = SqlError::new(SqlState(*b"00000"), format!("fusion route: {route}"));
+    message.detail = reason;
+    report(PgLogLevel::LOG, message);
+}
+
+/// Plans a query, and says where it runs if it names a fusion table.
+///
+/// # Safety
+/// `parse` is a rewritten query, `args` those of the hook.
+pub unsafe fn route(
+    parse: *mut pg_sys::Query,
+    args: PlannerArgs,
+) -> Result<(*mut pg_sys::PlannedStmt, Option<Decision>)> {
+    // SAFETY: as the caller's; what is changed is the copy inside `native`.
+    unsafe {
+        let Some(native) = NativeQuery::new(parse)? else {
+            return Ok((planner::plan_natively(parse, args), None));
+        };
+        // The planner scribbles on what it plans, so the original stays for the translation.
+        let native_stmt = planner::plan_natively(native.query, args);
+        match choose(parse, &native, native_stmt) {
+            Ok((translation, cost)) => {
+                let stmt = plan::engine_statement(parse, native_stmt, &native, translation, cost, args)?;
+                Ok((stmt, Some(Decision::Engine)))
+            }
+            Err(Refusal(reason)) => Ok((native_stmt, Some(Decision::Native(reason)))),
+        }
+    }
+}
+
+/// Whether the engine may be used at all here and now.
+fn usable() -> Result<(), Refusal> {
+    let reason = if !guc::enabled() {
+        "fusion.enabled is off"
+    } else if !catalog::database_is_utf8() {
+        "the database encoding is not UTF8"
+    } else if planner::is_serializable() {
+        "the transaction is serializable"
+    } else {
+        return Ok(());
+    };
+    Err(Refusal(reason.to_owned()))
+}
+
+/// The translation if the query is to run in the engine, with its estimated cost; else the reason why not.
+unsafe fn choose(
+    parse: *mut pg_sys::Query,
+    native: &NativeQuery,
+    native_stmt: *mut pg_sys::PlannedStmt,
+) -> Result<(Translation, f64), Refusal> {
+    let refuse = |reason: &str| Err(Refusal(reason.to_owned()));
+    usable()?;
+    if let Some(reason) = &native.reason {
+        return refuse(reason);
+    }
+    // SAFETY: a rewritten query that nothing has changed.
+    let translation = unsafe { translate_query(parse, native)? };
+    // SAFETY: a statement that was just planned.
+    let native_cost = unsafe { (*(*native_stmt).planTree).total_cost };
+    let engine_cost = cost::estimate(&translation);
+    if !guc::force() {
+        if native_cost < guc::min_cost() {
+            return refuse("the native plan costs less than fusion.min_cost");
+        }
+        if native_cost <= engine_cost {
+            return refuse("the native plan is estimated to be cheaper");
+        }
+    }
+    Ok((translation, engine_cost))
+}
+
+/// Translates a query over fusion tables.
+///
+/// # Safety
+/// `query` is a rewritten query; `native` was made of it.
+pub unsafe fn translate_query(query: *mut pg_sys::Query, native: &NativeQuery) -> Result<Translation, Refusal> {
+    let resolve = |_rtindex: u32, rte: *mut pg_sys::RangeTblEntry| -> Result<HeapRelation, Refusal> {
+        // SAFETY: the translation passes relation entries of the query.
+        let relid = unsafe { (*rte).relid.to_u32() };
+        let Some(table) = native.tables.iter().find(|table| table.foreign == relid) else {
+            let name = catalog::Relation::open(relid).map(|relation| relation.qualified_name());
+            return Err(Refusal(format!("{} is not a fusion table", name.unwrap_or_default())));
+        };
+        let heap = &table.heap;
+        if let Some(reason) = &heap.native_reason {
+            return Err(Refusal(reason.clone()));
+        }
+        if table.row_security_applies {
+            return Err(Refusal(format!("row security applies to {}", heap.name)));
+        }
+        Ok(heap.clone())
+    };
+    // SAFETY: as the caller's.
+    unsafe { translate::translate(query, &resolve) }
+}

@@ -1,0 +1,152 @@
+//! The native query: every fusion table replaced by a subquery over its heap relation.
+//!
+//! PostgreSQL pulls such a subquery up, so that what it plans is the query as if it had been written over the heap relations: indexes,
+//! parallel workers, row security and rights included. A fusion table that cannot be replaced (its whole row or a system column is
+//! used, or it is locked FOR UPDATE) stays, and is scanned through the FDW callbacks.
+
+use crate::error::Result;
+use crate::pg::catalog::{self, Relation};
+use crate::pg::planner::{self, Access};
+use crate::relation::{self, HeapRelation};
+use fusion_common::{Oid, SqlError, SqlState};
+use pgrx::pg_sys;
+
+/// A query over heap relations, and what was found on the way.
+pub struct NativeQuery {
+    /// The changed copy.
+    pub query: *mut pg_sys::Query,
+    /// The fusion tables, one entry per range-table entry that names one.
+    pub tables: Vec<FusionTable>,
+    /// Why the engine cannot run the query, if something was found already.
+    pub reason: Option<String>,
+}
+
+/// A fusion table in a query.
+pub struct FusionTable {
+    /// `pg_class.oid` of the foreign table.
+    pub foreign: Oid,
+    /// Its server.
+    pub server: pg_sys::Oid,
+    /// What stands behind it.
+    pub heap: HeapRelation,
+    /// Whether row security restricts what this query reads of it.
+    pub row_security_applies: bool,
+}
+
+/// Whether a range-table entry is a fusion table, and its server.
+///
+/// # Safety
+/// `rte` is a valid range-table entry.
+pub unsafe fn fusion_server(rte: *const pg_sys::RangeTblEntry) -> Option<pg_sys::Oid> {
+    // SAFETY: as the caller's.
+    unsafe {
+        let is_foreign = (*rte).rtekind == pg_sys::RTEKind::RTE_RELATION
+            && (*rte).relkind as u8 == pg_sys::RELKIND_FOREIGN_TABLE;
+        if is_foreign { catalog::fusion_server((*rte).relid.to_u32()) } else { None }
+    }
+}
+
+impl NativeQuery {
+    /// Of a rewritten query; None if it names no fusion table.
+    ///
+    /// # Errors
+    /// A fusion table that does not fit its heap relation, or that is to be written to.
+    ///
+    /// # Safety
+    /// `parse` is a rewritten query.
+    pub unsafe fn new(parse: *mut pg_sys::Query) -> Result<Option<Self>> {
+        // SAFETY: as the caller's; the walk changes only the copy.
+        unsafe {
+            let mut found = false;
+            planner::walk_queries(parse, &mut |query| {
+                found = found || planner::range_table(query).iter().any(|&rte| fusion_server(rte).is_some());
+                found
+            });
+            if !found {
+                return Ok(None);
+            }
+            let mut native = Self { query: planner::copy(parse), tables: Vec::new(), reason: None };
+            let mut outcome = Ok(());
+            let mut queries = Vec::new();
+            planner::walk_queries(native.query, &mut |query| {
+                queries.push(query);
+                false
+            });
+            for query in queries {
+                if outcome.is_ok() {
+                    outcome = native.replace_in(query);
+                }
+            }
+            outcome.map(|()| Some(native))
+        }
+    }
+
+    /// Replaces the fusion tables of one query level.
+    unsafe fn replace_in(&mut self, query: *mut pg_sys::Query) -> Result<()> {
+        // SAFETY: a query of our copy; its lists are valid.
+        unsafe {
+            let row_marks: Vec<u32> = pgrx::PgList::<pg_sys::RowMarkClause>::from_pg((*query).rowMarks)
+                .iter_ptr()
+                .map(|mark| (*mark).rti)
+                .collect();
+            for (index, rte) in planner::range_table(query).into_iter().enumerate() {
+                let Some(server) = fusion_server(rte) else { continue };
+                let rtindex = index as u32 + 1;
+                let foreign = (*rte).relid.to_u32();
+                if (*query).resultRelation as u32 == rtindex {
+                    return Err(not_writable(foreign, (*query).commandType));
+                }
+                let access = Access::of(query, rte);
+                let heap = relation::resolve(foreign)?;
+                let row_security_applies = planner::row_security_applies(heap.heap, access.check_as);
+                if access.reads_row_or_system_column() {
+                    self.reason = Some("a whole row or a system column is used".to_owned());
+                } else if row_marks.contains(&rtindex) {
+                    self.reason = Some("rows are locked".to_owned());
+                } else if !(*rte).tablesample.is_null() {
+                    self.reason = Some("TABLESAMPLE is used".to_owned());
+                } else {
+                    planner::replace_by_subquery(query, rte, &select(&heap, |attnum| access.reads(attnum)));
+                }
+                self.tables.push(FusionTable { foreign, server, heap, row_security_applies });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `SELECT column, … FROM heap`, one output column per attribute of the fusion table; NULL where it is not read, so that no right on
+/// that column is asked for.
+fn select(heap: &HeapRelation, reads: impl Fn(i16) -> bool) -> String {
+    let columns: Vec<_> = heap
+        .columns
+        .iter()
+        .zip(1..)
+        .map(|(column, attnum)| match column {
+            Some(column) if reads(attnum) => catalog::quote_identifier(&column.name),
+            _ => "NULL".to_owned(),
+        })
+        .collect();
+    format!("SELECT {} FROM {}", columns.join(", "), heap.name)
+}
+
+/// 0A000: a fusion table is the target of a command (`CMD_NOTHING`: of TRUNCATE).
+pub fn not_writable(foreign: Oid, command: pg_sys::CmdType::Type) -> SqlError {
+    let verb = match command {
+        pg_sys::CmdType::CMD_INSERT => "insert into",
+        pg_sys::CmdType::CMD_UPDATE => "update",
+        pg_sys::CmdType::CMD_DELETE => "delete from",
+        pg_sys::CmdType::CMD_NOTHING => "truncate",
+        _ => "change",
+    };
+    let Some(relation) = Relation::open(foreign) else {
+        return SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, format!("cannot {verb} a fusion table"));
+    };
+    let (schema, table) = relation::heap_name(foreign, &relation);
+    SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, format!("cannot {verb} fusion table \"{}\"", relation.name()))
+        .with_hint(format!(
+            "Use its heap relation {}.{}.",
+            catalog::quote_identifier(&schema),
+            catalog::quote_identifier(&table)
+        ))
+}

@@ -1,0 +1,266 @@
+//! The statement that runs in the engine: one ForeignScan that carries the IR and the native plan.
+//!
+//! ```text
+//! [Limit] ← [Sort]  only for an ORDER BY whose collation PostgreSQL alone sorts by
+//!    ForeignScan  scanrelid 0 · fs_server fusion · fdw_scan_tlist = result columns · fdw_exprs = parameters
+//!                 fdw_private = (Const bytea: [`Private`], PlannedStmt: native plan)
+//! ```
+//!
+//! Invariant: rtable, permission infos, relationOids and invalItems are the native statement's, so that rights are checked, locks
+//! taken and cached plans invalidated for fusion tables and heap relations alike.
+
+use super::native::NativeQuery;
+use crate::error::Result;
+use crate::pg::planner::{self, PlannerArgs};
+use crate::translate::{PostSort, ScanRelation, Translation};
+use fusion_common::{Oid, SqlError, TypeRef};
+use fusion_proto::codec;
+use pgrx::PgList;
+use pgrx::pg_sys;
+use serde::{Deserialize, Serialize};
+
+/// What a ForeignScan of ours carries beside its native plan.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Private {
+    /// [`fusion_proto::plan::Plan`], encoded; empty: this scan always runs natively.
+    pub plan: Vec<u8>,
+    /// The heap relations, by `ScanId`.
+    pub relations: Vec<PrivateRelation>,
+    /// Types of the parameters in `fdw_exprs`.
+    pub params: Vec<TypeRef>,
+    /// Why it runs natively, where `plan` is empty.
+    pub reason: Option<String>,
+}
+
+/// A heap relation of the plan.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PrivateRelation {
+    /// `pg_class.oid`.
+    pub relid: Oid,
+    /// Name for messages.
+    pub name: String,
+    /// Needed columns: attribute number and type when it was planned.
+    pub columns: Vec<(i16, TypeRef)>,
+}
+
+impl Private {
+    /// Of a scan that always runs natively.
+    pub fn native(reason: String) -> Self {
+        Self { plan: Vec::new(), relations: Vec::new(), params: Vec::new(), reason: Some(reason) }
+    }
+
+    /// Of a translated query.
+    pub fn new(translation: &Translation) -> Result<Self> {
+        let relation = |scan: &ScanRelation| PrivateRelation {
+            relid: scan.relation.heap,
+            name: scan.relation.name.clone(),
+            columns: scan.attnums.iter().map(|&attnum| (attnum, type_of(scan, attnum))).collect(),
+        };
+        Ok(Self {
+            plan: codec::to_bytes(&translation.plan)?,
+            relations: translation.relations.iter().map(relation).collect(),
+            // SAFETY: the parameters are valid expressions.
+            params: translation.params.iter().map(|&param| unsafe { planner::expression_type(param) }).collect(),
+            reason: None,
+        })
+    }
+
+    /// The `fdw_private` list of a ForeignScan.
+    ///
+    /// # Safety
+    /// `native` is a planned statement.
+    pub unsafe fn to_list(&self, native: *mut pg_sys::PlannedStmt) -> Result<*mut pg_sys::List> {
+        let mut list = PgList::<pg_sys::Node>::new();
+        list.push(planner::bytes_const(&codec::to_bytes(self)?).cast());
+        list.push(native.cast());
+        Ok(list.into_pg())
+    }
+
+    /// The reverse of [`Private::to_list`].
+    ///
+    /// # Safety
+    /// `list` was made by [`Private::to_list`], or is a copy of such a list.
+    pub unsafe fn from_list(list: *mut pg_sys::List) -> Result<(Self, *mut pg_sys::PlannedStmt)> {
+        // SAFETY: as the caller's.
+        unsafe {
+            let list = PgList::<pg_sys::Node>::from_pg(list);
+            let (Some(private), Some(native)) = (list.get_ptr(0), list.get_ptr(1)) else {
+                return Err(SqlError::internal("fusion scan without its plan"));
+            };
+            Ok((codec::from_bytes(planner::const_bytes(private.cast()))?, native.cast()))
+        }
+    }
+}
+
+fn type_of(scan: &ScanRelation, attnum: i16) -> TypeRef {
+    let column = scan.relation.columns.iter().flatten().find(|column| column.attnum == attnum);
+    column.map_or(TypeRef::plain(0), |column| column.ty)
+}
+
+/// Builds the statement.
+///
+/// # Safety
+/// `parse` is the query that `native_stmt` was planned for and `translation` made of.
+pub unsafe fn engine_statement(
+    parse: *mut pg_sys::Query,
+    native_stmt: *mut pg_sys::PlannedStmt,
+    native: &NativeQuery,
+    translation: Translation,
+    cost: f64,
+    args: PlannerArgs,
+) -> Result<*mut pg_sys::PlannedStmt> {
+    // SAFETY: as the caller's; all nodes made here are fresh.
+    unsafe {
+        let native_plan = (*native_stmt).planTree;
+        let server = native.tables.first().map_or(pg_sys::InvalidOid, |table| table.server);
+        let columns = result_columns(parse, &translation);
+        let scan = foreign_scan(&translation, native_stmt, &columns, server)?;
+        (*scan).scan.plan.startup_cost = cost;
+        (*scan).scan.plan.total_cost = cost;
+        (*scan).scan.plan.plan_rows = (*native_plan).plan_rows;
+        (*scan).scan.plan.plan_width = (*native_plan).plan_width;
+        let mut top: *mut pg_sys::Plan = scan.cast();
+        if let Some(post_sort) = &translation.post_sort {
+            top = sort_above(top, &columns, post_sort);
+        }
+        const CURSOR_OPT_SCROLL: i32 = 0x0002;
+        if args.cursor_options & CURSOR_OPT_SCROLL != 0 {
+            top = pg_sys::materialize_finished_plan(top);
+        }
+        let stmt: *mut pg_sys::PlannedStmt = planner::make_node(pg_sys::NodeTag::T_PlannedStmt);
+        *stmt = *native_stmt;
+        (*stmt).planTree = top;
+        (*stmt).subplans = std::ptr::null_mut();
+        (*stmt).rewindPlanIDs = std::ptr::null_mut();
+        (*stmt).rowMarks = std::ptr::null_mut();
+        (*stmt).appendRelations = std::ptr::null_mut();
+        (*stmt).parallelModeNeeded = false;
+        (*stmt).jitFlags = 0;
+        planner::clear_pruning(stmt);
+        (*stmt).dependsOnRole |= native.tables.iter().any(|table| table.heap.row_security);
+        Ok(stmt)
+    }
+}
+
+/// A result column of the ForeignScan: its expression in the query, its name, and whether only the sort above wants it.
+struct ResultColumn {
+    ty: TypeRef,
+    expr: *mut pg_sys::Expr,
+    name: *mut std::ffi::c_char,
+    hidden: bool,
+}
+
+/// Result columns: the query's own, then those that only a sort above needs.
+unsafe fn result_columns(parse: *mut pg_sys::Query, translation: &Translation) -> Vec<ResultColumn> {
+    // SAFETY: a rewritten query.
+    let entries: Vec<*mut pg_sys::TargetEntry> = unsafe {
+        let list = PgList::<pg_sys::TargetEntry>::from_pg((*parse).targetList);
+        list.iter_ptr().filter(|&entry| !(*entry).resjunk).collect()
+    };
+    let columns = translation.plan.output.iter().enumerate();
+    columns
+        .map(|(index, column)| {
+            // EXPLAIN VERBOSE prints the expression; what its deparser cannot print in a plan becomes a NULL of the type.
+            let null = || planner::null_const(column.ty).cast();
+            match entries.get(index) {
+                // SAFETY: a target entry of the query.
+                Some(&entry) => unsafe {
+                    let expr = planner::printable_expression(parse, (*entry).expr);
+                    ResultColumn { ty: column.ty, expr: expr.unwrap_or_else(null), name: (*entry).resname, hidden: false }
+                },
+                None => ResultColumn { ty: column.ty, expr: null(), name: std::ptr::null_mut(), hidden: true },
+            }
+        })
+        .collect()
+}
+
+/// References to columns of the plan below (`varno` OUTER_VAR) or of the scan tuple (INDEX_VAR).
+unsafe fn references(columns: &[ResultColumn], varno: i32) -> *mut pg_sys::List {
+    let mut list = PgList::<pg_sys::TargetEntry>::new();
+    for (index, column) in columns.iter().enumerate() {
+        let attnum = index as i16 + 1;
+        // SAFETY: fresh nodes in the current context.
+        unsafe {
+            let var = planner::make_var(varno, attnum, column.ty);
+            list.push(pg_sys::makeTargetEntry(var.cast(), attnum, column.name, column.hidden));
+        }
+    }
+    list.into_pg()
+}
+
+unsafe fn foreign_scan(
+    translation: &Translation,
+    native_stmt: *mut pg_sys::PlannedStmt,
+    columns: &[ResultColumn],
+    server: pg_sys::Oid,
+) -> Result<*mut pg_sys::ForeignScan> {
+    let mut scan_tlist = PgList::<pg_sys::TargetEntry>::new();
+    let mut params = PgList::<pg_sys::Expr>::new();
+    // SAFETY: fresh nodes; the parameters are analysed expressions without columns.
+    unsafe {
+        for (index, column) in columns.iter().enumerate() {
+            scan_tlist.push(pg_sys::makeTargetEntry(column.expr, index as i16 + 1, column.name, false));
+        }
+        for &param in &translation.params {
+            params.push(planner::plan_expression(param));
+        }
+        let private = Private::new(translation)?.to_list(native_stmt)?;
+        let scan = pg_sys::make_foreignscan(
+            references(columns, pg_sys::INDEX_VAR as i32),
+            std::ptr::null_mut(),
+            0,
+            params.into_pg(),
+            private,
+            scan_tlist.into_pg(),
+            std::ptr::null_mut(),
+            std::ptr::null_mut(),
+        );
+        (*scan).fs_server = server;
+        Ok(scan)
+    }
+}
+
+/// PostgreSQL's Sort, and Limit where the query has one, above the scan.
+unsafe fn sort_above(below: *mut pg_sys::Plan, columns: &[ResultColumn], post_sort: &PostSort) -> *mut pg_sys::Plan {
+    fn array<T: Copy>(values: impl ExactSizeIterator<Item = T>) -> *mut T {
+        // SAFETY: palloc'd for as many values as are written.
+        unsafe {
+            let array: *mut T = pg_sys::palloc(size_of::<T>() * values.len().max(1)).cast();
+            for (index, value) in values.enumerate() {
+                array.add(index).write(value);
+            }
+            array
+        }
+    }
+    // SAFETY: fresh nodes; the arrays have numCols entries.
+    unsafe {
+        let copy_costs = |plan: *mut pg_sys::Plan| {
+            (*plan).startup_cost = (*below).startup_cost;
+            (*plan).total_cost = (*below).total_cost;
+            (*plan).plan_rows = (*below).plan_rows;
+            (*plan).plan_width = (*below).plan_width;
+            (*plan).targetlist = references(columns, pg_sys::OUTER_VAR as i32);
+        };
+        let keys = &post_sort.keys;
+        let sort: *mut pg_sys::Sort = planner::make_node(pg_sys::NodeTag::T_Sort);
+        copy_costs(sort.cast());
+        (*sort).plan.lefttree = below;
+        (*sort).numCols = keys.len() as i32;
+        (*sort).sortColIdx = array(keys.iter().map(|key| key.column as i16 + 1));
+        (*sort).sortOperators = array(keys.iter().map(|key| pg_sys::Oid::from(key.sort_operator)));
+        (*sort).collations = array(keys.iter().map(|key| pg_sys::Oid::from(key.collation)));
+        (*sort).nullsFirst = array(keys.iter().map(|key| key.nulls_first));
+        if post_sort.limit_offset.is_null() && post_sort.limit_count.is_null() {
+            return sort.cast();
+        }
+        let expression = |node: *mut pg_sys::Node| -> *mut pg_sys::Node {
+            if node.is_null() { node } else { planner::plan_expression(node.cast()).cast() }
+        };
+        let limit: *mut pg_sys::Limit = planner::make_node(pg_sys::NodeTag::T_Limit);
+        copy_costs(limit.cast());
+        (*limit).plan.lefttree = sort.cast();
+        (*limit).limitOffset = expression(post_sort.limit_offset);
+        (*limit).limitCount = expression(post_sort.limit_count);
+        limit.cast()
+    }
+}

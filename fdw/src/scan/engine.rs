@@ -1,0 +1,202 @@
+//! A query that runs in the engine, seen from the backend: it feeds pages and takes rows until both are done.
+//!
+//! One thread does both. Whenever the engine has asked for blocks and granted a frame, a frame is filled and sent; between two frames
+//! whatever has come is taken in; only when there is nothing to feed and nothing to hand out does the backend wait.
+
+use super::rows::Rows;
+use crate::error::Result;
+use crate::feed::{Feed, Range};
+use crate::pg::tuple;
+use crate::route::plan::{Private, PrivateRelation};
+use crate::session::{self, Event, Frame, Query, Request};
+use fusion_common::{Attribute, SqlError, SqlState};
+use fusion_proto::message::{QueryMetrics, ScanColumnInfo, ScanInfo};
+use fusion_proto::plan::Value;
+use pgrx::pg_sys;
+use std::collections::VecDeque;
+
+/// An open query in the engine with the scans that feed it.
+pub struct EngineRun {
+    query: Query,
+    feeds: Vec<Feed>,
+    ranges: VecDeque<Range>,
+    grants: Vec<Frame>,
+    rows: Rows,
+    metrics: Option<Box<QueryMetrics>>,
+    returned_rows: bool,
+    ended: bool,
+}
+
+/// The request for a plan, and the open feeds of its relations.
+///
+/// # Safety
+/// `snapshot` is registered for as long as the feeds live; the relations are locked and their rights checked.
+pub unsafe fn request(
+    private: &Private,
+    snapshot: pg_sys::Snapshot,
+    params: Vec<Option<Value>>,
+    output: &[Attribute],
+    analyze: bool,
+) -> Result<(Request, Vec<Feed>)> {
+    let mut feeds = Vec::with_capacity(private.relations.len());
+    let mut scans = Vec::with_capacity(private.relations.len());
+    for relation in &private.relations {
+        let attnums: Vec<i16> = relation.columns.iter().map(|(attnum, _)| *attnum).collect();
+        // SAFETY: as the caller's.
+        let feed = unsafe { Feed::begin(pg_sys::Oid::from(relation.relid), snapshot, &attnums) };
+        // SAFETY: the feed keeps the relation open.
+        scans.push(unsafe { scan_info(&feed, relation)? });
+        feeds.push(feed);
+    }
+    let request = Request { plan: private.plan.clone(), params, scans, output: output.to_vec(), analyze };
+    Ok((request, feeds))
+}
+
+/// The relation's layout as it is now, checked against what was planned.
+///
+/// # Safety
+/// `feed` is open.
+unsafe fn scan_info(feed: &Feed, relation: &PrivateRelation) -> Result<ScanInfo> {
+    let descriptor = feed.tuple_descriptor();
+    // SAFETY: the descriptor of an open relation.
+    let attributes: Vec<_> = unsafe { tuple::attributes(descriptor) }.collect();
+    let mut columns = Vec::with_capacity(relation.columns.len());
+    let mut count = 0;
+    for &(attnum, ty) in &relation.columns {
+        let index = usize::try_from(attnum).unwrap_or(0).wrapping_sub(1);
+        let planned = attributes.get(index).is_some_and(|attribute| {
+            !attribute.attisdropped && attribute.atttypid.to_u32() == ty.oid && attribute.atttypmod == ty.typmod
+        });
+        if !planned {
+            return Err(SqlError::new(
+                SqlState(*b"0A000"),
+                format!("column {attnum} of {} has changed since the query was planned", relation.name),
+            )
+            .with_hint("Run the query again."));
+        }
+        count = count.max(index + 1);
+        columns.push(ScanColumnInfo {
+            attnum: attnum as u16,
+            column_type: ty.column_type(),
+            // SAFETY: as above; attnum is in the descriptor.
+            missing: unsafe { tuple::missing_value(descriptor, attnum) },
+        });
+    }
+    // SAFETY: as above.
+    let attributes = unsafe { tuple::layout(descriptor, count) };
+    Ok(ScanInfo { blocks: feed.blocks(), attributes, columns })
+}
+
+impl EngineRun {
+    /// Opens the relations and sends the query.
+    ///
+    /// # Safety
+    /// As for [`request`].
+    pub unsafe fn start(
+        private: &Private,
+        snapshot: pg_sys::Snapshot,
+        params: Vec<Option<Value>>,
+        output: &[Attribute],
+        analyze: bool,
+    ) -> Result<Self> {
+        // SAFETY: as the caller's.
+        let (request, feeds) = unsafe { request(private, snapshot, params, output, analyze)? };
+        let query = match session::execute(request) {
+            Ok(query) => query,
+            Err(error) => {
+                feeds.into_iter().for_each(Feed::end);
+                return Err(error);
+            }
+        };
+        Ok(Self {
+            query,
+            feeds,
+            ranges: VecDeque::new(),
+            grants: Vec::new(),
+            rows: Rows::new(output),
+            metrics: None,
+            returned_rows: false,
+            ended: false,
+        })
+    }
+
+    /// The next row, valid until the next call; None at the end.
+    pub fn next(&mut self) -> Result<Option<*const u8>> {
+        loop {
+            if let Some(row) = self.rows.next() {
+                self.returned_rows = true;
+                return Ok(Some(row));
+            }
+            if self.ended {
+                return Ok(None);
+            }
+            let event = if self.feed()? { self.query.try_next()? } else { Some(self.query.next()?) };
+            if let Some(event) = event {
+                self.handle(event)?;
+            }
+        }
+    }
+
+    /// Whether a row has gone out.
+    pub fn has_returned_rows(&self) -> bool {
+        self.returned_rows
+    }
+
+    /// What the run took, once it has ended.
+    pub fn take_metrics(&mut self) -> Option<Box<QueryMetrics>> {
+        self.metrics.take()
+    }
+
+    /// Sends one frame of pages if the engine waits for one and has granted one.
+    fn feed(&mut self) -> Result<bool> {
+        let Some(range) = self.ranges.front_mut() else { return Ok(false) };
+        let Some(frame) = self.grants.pop() else { return Ok(false) };
+        let feed = self
+            .feeds
+            .get_mut(range.scan)
+            .ok_or_else(|| SqlError::new(SqlState::PROTOCOL_VIOLATION, "the engine asked for an unknown scan"))?;
+        crate::pg::wait::check_for_interrupts();
+        feed.send_frame(&mut self.query, range, frame)?;
+        if range.next >= range.end {
+            let id = range.id;
+            self.ranges.pop_front();
+            self.query.range_done(id)?;
+        }
+        Ok(true)
+    }
+
+    fn handle(&mut self, event: Event) -> Result<()> {
+        match event {
+            Event::ReadRange { range, scan, first_block, count } => {
+                let end = first_block.saturating_add(count);
+                self.ranges.push_back(Range { id: range, scan: usize::from(scan.0), next: first_block, end });
+            }
+            Event::Grant(frame) => self.grants.push(frame),
+            Event::Tuples(frame) => self.rows.push_frame(frame)?,
+            Event::WideRow(tuple) => self.rows.push_wide(&tuple)?,
+            Event::Done(metrics) => {
+                self.metrics = Some(metrics);
+                self.finish();
+            }
+            Event::Failed(error) => {
+                self.finish();
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// The engine has ended the query: nothing more is fed, all rows may go out.
+    fn finish(&mut self) {
+        self.ended = true;
+        self.ranges.clear();
+        self.grants.clear();
+        self.rows.release();
+    }
+
+    /// Ends the query and closes its relations.
+    pub fn end(self) {
+        drop(self.query);
+        self.feeds.into_iter().for_each(Feed::end);
+    }
+}
