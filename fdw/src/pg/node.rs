@@ -1,0 +1,423 @@
+//! A safe view of the expression nodes of an analysed query.
+//!
+//! [`NodeRef`] is a node that somebody vouched for once; [`NodeRef::view`] shows it as a [`Node`], whose parts are again
+//! `NodeRef`s, so that the translation reads like logic and needs no pointers.
+//!
+//! Invariant: a `NodeRef<'q>` points into a tree that PostgreSQL made, that nobody changes, and whose memory context
+//! outlives `'q`. Lists reached from it hold what the parser puts there.
+
+use super::datum::TypedDatum;
+use fusion_common::{Oid, TypeRef};
+use pgrx::pg_sys::{self, NodeTag};
+use std::ffi::{CStr, c_char, c_void};
+use std::marker::PhantomData;
+use std::ptr::NonNull;
+
+/// A node of an analysed query.
+#[derive(Clone, Copy)]
+pub struct NodeRef<'q> {
+    node: NonNull<pg_sys::Node>,
+    tree: PhantomData<&'q pg_sys::Node>,
+}
+
+/// What a node is. Node types that nobody asks about are `Other`.
+pub enum Node<'q> {
+    /// A column.
+    Var(Var),
+    /// A constant: None is NULL.
+    Const(Option<TypedDatum<'q>>),
+    /// A parameter.
+    Param { kind: pg_sys::ParamKind::Type, id: i32 },
+    /// An aggregate call.
+    Aggregate(AggregateNode<'q>),
+    /// A function call.
+    Function(CallNode<'q>),
+    /// An operator call.
+    Operator(CallNode<'q>),
+    /// `IS DISTINCT FROM`; the call is of its equality operator.
+    Distinct(CallNode<'q>),
+    /// `NULLIF`; the call is of its equality operator.
+    NullIf(CallNode<'q>),
+    /// `x op ANY (array)`, or ALL.
+    ArrayOperator { call: CallNode<'q>, any: bool },
+    /// AND, OR, NOT.
+    Bool { op: BoolOp, args: Vec<NodeRef<'q>> },
+    /// A sub-select in an expression.
+    SubLink(SubLinkNode<'q>),
+    /// CASE.
+    Case { arg: Option<NodeRef<'q>>, branches: Vec<(NodeRef<'q>, NodeRef<'q>)>, otherwise: Option<NodeRef<'q>> },
+    /// The operand of the CASE around it.
+    CaseTest,
+    /// COALESCE.
+    Coalesce(Vec<NodeRef<'q>>),
+    /// `IS [NOT] NULL`; `row` where the operand is a composite value.
+    NullTest { arg: NodeRef<'q>, negated: bool, row: bool },
+    /// `IS [NOT] TRUE/FALSE/UNKNOWN`.
+    BooleanTest { arg: NodeRef<'q>, value: Option<bool>, negated: bool },
+    /// A binary-compatible change of type, or of collation.
+    Relabel(NodeRef<'q>),
+    /// `ARRAY[…]` of one dimension.
+    Array(Vec<NodeRef<'q>>),
+    /// A set-up the translation has no words for.
+    Other(NodeTag),
+}
+
+/// How a walk goes on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Walk {
+    /// To the nodes below.
+    Into,
+    /// To the next node beside.
+    Over,
+    /// Not at all.
+    Stop,
+}
+
+/// AND, OR, NOT.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum BoolOp {
+    And,
+    Or,
+    Not,
+}
+
+/// A `Var`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Var {
+    /// Range-table index, from 1.
+    pub rtindex: u32,
+    /// Column; 0 is the whole row, negative a system column.
+    pub attnum: i16,
+    /// Query levels up.
+    pub level: u32,
+}
+
+/// A function or operator call.
+#[derive(Clone)]
+pub struct CallNode<'q> {
+    /// `pg_proc.oid`.
+    pub function: Oid,
+    /// `pg_operator.oid`, 0 for a function.
+    pub operator: Oid,
+    /// Arguments.
+    pub args: Vec<NodeRef<'q>>,
+    /// Collation that the function uses.
+    pub collation: Oid,
+    /// Returns a set.
+    pub returns_set: bool,
+    /// The last argument was spelled VARIADIC.
+    pub variadic: bool,
+}
+
+/// An `Aggref`.
+#[derive(Clone)]
+pub struct AggregateNode<'q> {
+    /// `pg_proc.oid`.
+    pub function: Oid,
+    /// Arguments.
+    pub args: Vec<NodeRef<'q>>,
+    /// FILTER.
+    pub filter: Option<NodeRef<'q>>,
+    /// Equality operators of DISTINCT.
+    pub distinct: Vec<Oid>,
+    /// ORDER BY inside the call.
+    pub ordered: bool,
+    /// `count(*)`.
+    pub star: bool,
+    /// Ordered-set or hypothetical-set aggregate, or VARIADIC.
+    pub special: bool,
+    /// Collation that the aggregate uses.
+    pub collation: Oid,
+    /// Query levels up.
+    pub level: u32,
+}
+
+/// A `SubLink`.
+#[derive(Clone, Copy)]
+pub struct SubLinkNode<'q> {
+    /// EXISTS, ANY, ALL, expression …
+    pub kind: pg_sys::SubLinkType::Type,
+    /// The comparison of ANY and ALL.
+    pub test: Option<NodeRef<'q>>,
+    /// The sub-select.
+    pub query: super::query::QueryRef<'q>,
+}
+
+impl<'q> NodeRef<'q> {
+    /// # Safety
+    /// `node` is null or a node as the type's invariant says.
+    pub unsafe fn new<T>(node: *mut T) -> Option<Self> {
+        Some(Self { node: NonNull::new(node.cast())?, tree: PhantomData })
+    }
+
+    /// The node for PostgreSQL's functions.
+    pub fn as_ptr(self) -> *mut pg_sys::Node {
+        self.node.as_ptr()
+    }
+
+    /// Its tag.
+    pub fn tag(self) -> NodeTag {
+        // SAFETY: every node starts with its tag.
+        unsafe { self.node.as_ref().type_ }
+    }
+
+    /// The node as `T`.
+    ///
+    /// # Safety
+    /// The tag is that of `T`.
+    pub(super) unsafe fn cast<T>(self) -> &'q T {
+        // SAFETY: the caller looked at the tag; the tree lives for 'q and is not changed.
+        unsafe { self.node.cast::<T>().as_ref() }
+    }
+
+    /// The node's own type, as `exprType`, `exprTypmod` and `exprCollation` give it.
+    pub fn type_ref(self) -> TypeRef {
+        let node = self.as_ptr();
+        // SAFETY: a valid expression node; the functions only read it.
+        unsafe {
+            TypeRef {
+                oid: pg_sys::exprType(node).to_u32(),
+                typmod: pg_sys::exprTypmod(node),
+                collation: pg_sys::exprCollation(node).to_u32(),
+            }
+        }
+    }
+
+    /// Whether both are the same expression (`equal` of equalfuncs.c).
+    pub fn equals(self, other: NodeRef<'_>) -> bool {
+        // SAFETY: both are valid nodes; the function only reads them.
+        unsafe { pg_sys::equal(self.as_ptr().cast(), other.as_ptr().cast()) }
+    }
+
+    /// Whether evaluating it twice can give two results.
+    pub fn is_volatile(self) -> bool {
+        // SAFETY: a valid expression or query; the function only reads it.
+        unsafe { pg_sys::contain_volatile_functions(self.as_ptr()) }
+    }
+
+    /// Walks over this node and those below it, sub-selects included, parents first.
+    pub fn walk(self, mut visit: impl FnMut(NodeRef<'q>) -> Walk) {
+        let mut visit: &mut dyn FnMut(NodeRef<'q>) -> Walk = &mut visit;
+        // SAFETY: a valid node; the context is the closure reference the callback expects, alive during the call.
+        unsafe { walker(self.as_ptr(), (&raw mut visit).cast()) };
+    }
+
+    /// Whether `test` is true for this node or one below it, in sub-selects, too.
+    pub fn any(self, mut test: impl FnMut(NodeRef<'q>) -> bool) -> bool {
+        let mut found = false;
+        self.walk(|node| {
+            found = found || test(node);
+            if found { Walk::Stop } else { Walk::Into }
+        });
+        found
+    }
+
+    /// What it is.
+    pub fn view(self) -> Node<'q> {
+        macro_rules! cast {
+            ($type:ident) => {
+                // SAFETY: the tag is matched first.
+                unsafe { self.cast::<pg_sys::$type>() }
+            };
+        }
+        match self.tag() {
+            NodeTag::T_Var => Node::Var(Var::new(cast!(Var))),
+            NodeTag::T_Const => {
+                let constant = cast!(Const);
+                Node::Const((!constant.constisnull).then(|| {
+                    // SAFETY: the parser's Const: the datum is of the length and kind that it says.
+                    unsafe { TypedDatum::new(constant.constvalue, constant.constlen as i16, constant.constbyval) }
+                }))
+            }
+            NodeTag::T_Param => Node::Param { kind: cast!(Param).paramkind, id: cast!(Param).paramid },
+            NodeTag::T_Aggref => Node::Aggregate(AggregateNode::new(cast!(Aggref))),
+            NodeTag::T_FuncExpr => Node::Function(function_call(cast!(FuncExpr))),
+            NodeTag::T_OpExpr => Node::Operator(operator_call(cast!(OpExpr))),
+            // DistinctExpr and NullIfExpr are typedefs of OpExpr.
+            NodeTag::T_DistinctExpr => Node::Distinct(operator_call(cast!(OpExpr))),
+            NodeTag::T_NullIfExpr => Node::NullIf(operator_call(cast!(OpExpr))),
+            NodeTag::T_ScalarArrayOpExpr => array_operator(cast!(ScalarArrayOpExpr)),
+            NodeTag::T_BoolExpr => {
+                let op = match cast!(BoolExpr).boolop {
+                    pg_sys::BoolExprType::AND_EXPR => BoolOp::And,
+                    pg_sys::BoolExprType::OR_EXPR => BoolOp::Or,
+                    _ => BoolOp::Not,
+                };
+                Node::Bool { op, args: nodes(cast!(BoolExpr).args) }
+            }
+            NodeTag::T_SubLink => sub_link(cast!(SubLink)),
+            NodeTag::T_CaseExpr => case(cast!(CaseExpr)),
+            NodeTag::T_CaseTestExpr => Node::CaseTest,
+            NodeTag::T_CoalesceExpr => Node::Coalesce(nodes(cast!(CoalesceExpr).args)),
+            NodeTag::T_NullTest => Node::NullTest {
+                arg: part(cast!(NullTest).arg),
+                negated: cast!(NullTest).nulltesttype == pg_sys::NullTestType::IS_NOT_NULL,
+                row: cast!(NullTest).argisrow,
+            },
+            NodeTag::T_BooleanTest => boolean_test(cast!(BooleanTest)),
+            NodeTag::T_RelabelType => Node::Relabel(part(cast!(RelabelType).arg)),
+            NodeTag::T_ArrayExpr if !cast!(ArrayExpr).multidims => Node::Array(nodes(cast!(ArrayExpr).elements)),
+            tag => Node::Other(tag),
+        }
+    }
+}
+
+impl Var {
+    pub(super) fn new(var: &pg_sys::Var) -> Self {
+        Self { rtindex: var.varno as u32, attnum: var.varattno, level: var.varlevelsup }
+    }
+}
+
+impl<'q> AggregateNode<'q> {
+    fn new(aggref: &'q pg_sys::Aggref) -> Self {
+        let args = nodes(aggref.args);
+        Self {
+            function: aggref.aggfnoid.to_u32(),
+            // SAFETY: an Aggref's arguments are TargetEntry nodes.
+            args: args.into_iter().map(|arg| part(unsafe { arg.cast::<pg_sys::TargetEntry>() }.expr)).collect(),
+            filter: optional(aggref.aggfilter),
+            distinct: nodes(aggref.aggdistinct)
+                .into_iter()
+                // SAFETY: aggdistinct holds SortGroupClause nodes.
+                .map(|clause| unsafe { clause.cast::<pg_sys::SortGroupClause>() }.eqop.to_u32())
+                .collect(),
+            ordered: !aggref.aggorder.is_null(),
+            star: aggref.aggstar,
+            special: aggref.aggvariadic || aggref.aggkind as u8 != b'n' || !aggref.aggdirectargs.is_null(),
+            collation: aggref.inputcollid.to_u32(),
+            level: aggref.agglevelsup,
+        }
+    }
+}
+
+fn function_call(call: &pg_sys::FuncExpr) -> CallNode<'_> {
+    CallNode {
+        function: call.funcid.to_u32(),
+        operator: 0,
+        args: nodes(call.args),
+        collation: call.inputcollid.to_u32(),
+        returns_set: call.funcretset,
+        variadic: call.funcvariadic,
+    }
+}
+
+/// `opfuncid`, looked up where the parser left it 0.
+fn operator_function(function: pg_sys::Oid, operator: pg_sys::Oid) -> Oid {
+    if function != pg_sys::InvalidOid {
+        return function.to_u32();
+    }
+    // SAFETY: a syscache look-up by OID.
+    unsafe { pg_sys::get_opcode(operator) }.to_u32()
+}
+
+fn operator_call(call: &pg_sys::OpExpr) -> CallNode<'_> {
+    CallNode {
+        function: operator_function(call.opfuncid, call.opno),
+        operator: call.opno.to_u32(),
+        args: nodes(call.args),
+        collation: call.inputcollid.to_u32(),
+        returns_set: call.opretset,
+        variadic: false,
+    }
+}
+
+fn array_operator(call: &pg_sys::ScalarArrayOpExpr) -> Node<'_> {
+    let any = call.useOr;
+    let call = CallNode {
+        function: operator_function(call.opfuncid, call.opno),
+        operator: call.opno.to_u32(),
+        args: nodes(call.args),
+        collation: call.inputcollid.to_u32(),
+        returns_set: false,
+        variadic: false,
+    };
+    Node::ArrayOperator { call, any }
+}
+
+fn sub_link(link: &pg_sys::SubLink) -> Node<'_> {
+    // SAFETY: after analysis a sub-select is a Query of the same tree.
+    match unsafe { super::query::QueryRef::new(link.subselect.cast()) } {
+        Some(query) => Node::SubLink(SubLinkNode { kind: link.subLinkType, test: optional(link.testexpr), query }),
+        None => Node::Other(NodeTag::T_SubLink),
+    }
+}
+
+fn case(case: &pg_sys::CaseExpr) -> Node<'_> {
+    let branches = nodes(case.args)
+        .into_iter()
+        .map(|branch| {
+            // SAFETY: a CaseExpr's arguments are CaseWhen nodes.
+            let when = unsafe { branch.cast::<pg_sys::CaseWhen>() };
+            (part(when.expr), part(when.result))
+        })
+        .collect();
+    Node::Case { arg: optional(case.arg), branches, otherwise: optional(case.defresult) }
+}
+
+fn boolean_test(test: &pg_sys::BooleanTest) -> Node<'_> {
+    use pg_sys::BoolTestType as T;
+    let (value, negated) = match test.booltesttype {
+        T::IS_TRUE => (Some(true), false),
+        T::IS_NOT_TRUE => (Some(true), true),
+        T::IS_FALSE => (Some(false), false),
+        T::IS_NOT_FALSE => (Some(false), true),
+        T::IS_UNKNOWN => (None, false),
+        _ => (None, true),
+    };
+    Node::BooleanTest { arg: part(test.arg), value, negated }
+}
+
+/// A part of a node that may be missing.
+pub(super) fn optional<'q, T>(node: *mut T) -> Option<NodeRef<'q>> {
+    // SAFETY: only called with fields of valid nodes, which are null or valid nodes of the same tree.
+    unsafe { NodeRef::new(node) }
+}
+
+/// A part of a node that is always there.
+pub(super) fn part<'q, T>(node: *mut T) -> NodeRef<'q> {
+    match optional(node) {
+        Some(node) => node,
+        None => pgrx::error!("pg_fusion: an expression node lacks a part that it must have"),
+    }
+}
+
+/// The nodes of a `List` field of a node.
+pub(super) fn nodes<'q>(list: *mut pg_sys::List) -> Vec<NodeRef<'q>> {
+    if list.is_null() {
+        return Vec::new();
+    }
+    // SAFETY: only called with list fields of valid nodes: the list has `length` cells, each a pointer to a node.
+    unsafe {
+        let cells = std::slice::from_raw_parts((*list).elements, (*list).length as usize);
+        cells.iter().filter_map(|cell| NodeRef::new(cell.ptr_value)).collect()
+    }
+}
+
+/// A C string field of a node; empty where it is null.
+pub(super) fn text(string: *const c_char) -> String {
+    if string.is_null() {
+        return String::new();
+    }
+    // SAFETY: only called with string fields of valid nodes and fresh results of PostgreSQL, which end with a zero byte.
+    unsafe { CStr::from_ptr(string) }.to_string_lossy().into_owned()
+}
+
+/// # Safety
+/// `context` points to a `&mut dyn FnMut(NodeRef) -> Walk` that lives during the walk; `node` is null or valid.
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn walker(node: *mut pg_sys::Node, context: *mut c_void) -> bool {
+    // SAFETY: see the function's contract; PostgreSQL's walkers pass the context on unchanged.
+    unsafe {
+        let Some(found) = NodeRef::new(node) else { return false };
+        let visit = &mut *context.cast::<&mut dyn FnMut(NodeRef<'_>) -> Walk>();
+        match visit(found) {
+            Walk::Stop => true,
+            Walk::Over => false,
+            Walk::Into if found.tag() == NodeTag::T_Query => {
+                pg_sys::query_tree_walker(node.cast(), Some(walker), context, 0)
+            }
+            Walk::Into => pg_sys::expression_tree_walker(node, Some(walker), context),
+        }
+    }
+}

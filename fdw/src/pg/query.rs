@@ -1,0 +1,466 @@
+//! A safe view of an analysed and rewritten `Query`: its clauses, range table and join tree.
+//!
+//! The translation works on a copy ([`QueryRef::copy`]); [`QueryRef::normalise`] brings one query level of it into the form
+//! that the planner would look at: no join aliases, no grouping aliases, constants folded, quals in canonical form.
+//!
+//! Invariant: as for [`NodeRef`]; `normalise` and `keep_targets` change the copy only, before its parts are viewed.
+
+use super::node::{NodeRef, Var, nodes, optional, part, text};
+use fusion_common::Oid;
+use pgrx::pg_sys::{self, NodeTag};
+use std::collections::BTreeSet;
+use std::marker::PhantomData;
+use std::ptr::{NonNull, null_mut};
+
+/// A SELECT, or a sub-select.
+#[derive(Clone, Copy)]
+pub struct QueryRef<'q> {
+    query: NonNull<pg_sys::Query>,
+    tree: PhantomData<&'q pg_sys::Query>,
+}
+
+/// A target list entry.
+#[derive(Clone)]
+pub struct Target<'q> {
+    /// What is computed.
+    pub expr: NodeRef<'q>,
+    /// `resno`: column of the query, from 1.
+    pub number: i16,
+    /// `resname`.
+    pub name: String,
+    /// Not part of the result.
+    pub junk: bool,
+    /// What GROUP BY, DISTINCT and ORDER BY name it by; 0: they do not.
+    pub reference: u32,
+}
+
+/// An entry of GROUP BY, DISTINCT or ORDER BY.
+#[derive(Clone, Copy)]
+pub struct SortGroup {
+    /// [`Target::reference`].
+    pub reference: u32,
+    /// Equality operator.
+    pub equality: Oid,
+    /// Ordering operator; 0 where there is none.
+    pub ordering: Oid,
+    /// NULLS FIRST.
+    pub nulls_first: bool,
+}
+
+/// The join tree.
+pub enum JoinTree<'q> {
+    /// A range-table entry.
+    Relation(u32),
+    /// A list of FROM items, or an inner join, with its quals.
+    Inner { items: Vec<JoinTree<'q>>, quals: Option<NodeRef<'q>> },
+    /// Another join.
+    Outer { kind: OuterKind, left: Box<JoinTree<'q>>, right: Box<JoinTree<'q>>, quals: Option<NodeRef<'q>> },
+}
+
+/// Kinds of outer join.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum OuterKind {
+    Left,
+    Right,
+    Full,
+}
+
+/// A range-table entry.
+pub struct RangeEntry<'q> {
+    /// What it is.
+    pub kind: RangeKind<'q>,
+    /// Its name in the query.
+    pub alias: String,
+    /// Row security or a security barrier applies.
+    pub secured: bool,
+    /// TABLESAMPLE.
+    pub sampled: bool,
+    /// LATERAL.
+    pub lateral: bool,
+    /// The entry itself.
+    pub entry: *mut pg_sys::RangeTblEntry,
+}
+
+/// Kinds of range-table entry.
+pub enum RangeKind<'q> {
+    /// A table.
+    Relation,
+    /// A sub-select or view.
+    Subquery(QueryRef<'q>),
+    /// A reference to a WITH query, so many query levels up.
+    With { name: String, level: u32, recursive: bool },
+    /// Anything else, in a user's words.
+    Other(&'static str),
+}
+
+/// A WITH query.
+pub struct With<'q> {
+    /// The query.
+    pub query: QueryRef<'q>,
+    /// References to it.
+    pub references: i32,
+    /// WITH RECURSIVE that refers to itself.
+    pub recursive: bool,
+}
+
+impl<'q> QueryRef<'q> {
+    /// # Safety
+    /// `query` is null or a Query as [`NodeRef`]'s invariant says.
+    pub unsafe fn new(query: *mut pg_sys::Query) -> Option<Self> {
+        Some(Self { query: NonNull::new(query)?, tree: PhantomData })
+    }
+
+    /// A copy of `query` in the current memory context.
+    ///
+    /// # Safety
+    /// `query` is a valid Query, and the current memory context outlives `'q`.
+    pub unsafe fn copy(query: *mut pg_sys::Query) -> Self {
+        // SAFETY: a valid Query; its copy is a Query that only this value knows.
+        let copy = unsafe { pg_sys::copyObjectImpl(query.cast_const().cast()) };
+        match NonNull::new(copy.cast()) {
+            Some(query) => Self { query, tree: PhantomData },
+            None => pgrx::error!("pg_fusion: there is no query to copy"),
+        }
+    }
+
+    fn get(&self) -> &pg_sys::Query {
+        // SAFETY: the type's invariant; nothing changes the tree while the reference is used inside this file.
+        unsafe { self.query.as_ref() }
+    }
+
+    /// The query as a node, for walks.
+    pub fn node(self) -> NodeRef<'q> {
+        part(self.query.as_ptr())
+    }
+
+    /// A clause that the engine's plan has no words for, in a user's words.
+    pub fn unsupported_clause(self) -> Option<&'static str> {
+        let query = self.get();
+        let checks = [
+            (query.commandType != pg_sys::CmdType::CMD_SELECT, "a statement other than SELECT"),
+            (!query.utilityStmt.is_null(), "a utility statement"),
+            (query.hasModifyingCTE, "a data-modifying statement in WITH"),
+            (query.hasRowSecurity, "row security"),
+            (query.hasForUpdate || !query.rowMarks.is_null(), "FOR UPDATE or FOR SHARE"),
+            (!query.setOperations.is_null(), "UNION, INTERSECT or EXCEPT"),
+            (query.hasWindowFuncs || !query.windowClause.is_null(), "a window function"),
+            (!query.groupingSets.is_null(), "GROUPING SETS, ROLLUP or CUBE"),
+            (query.hasTargetSRFs, "a set-returning function in the select list"),
+            (query.hasDistinctOn, "DISTINCT ON"),
+            (
+                !query.limitCount.is_null() && query.limitOption == pg_sys::LimitOption::LIMIT_OPTION_WITH_TIES,
+                "FETCH FIRST WITH TIES",
+            ),
+        ];
+        checks.into_iter().find_map(|(found, name)| found.then_some(name))
+    }
+
+    /// Brings this query level into the planner's form (see the module). Sub-selects stay as they are.
+    pub fn normalise(self) {
+        let query = self.query.as_ptr();
+        // SAFETY: the copy is ours alone, and no view of its parts exists yet; the functions take any expression, list
+        // or join tree of `query` and give one back, whose type is that of the field.
+        unsafe {
+            let simplify = move |node: *mut pg_sys::Node| {
+                if node.is_null() {
+                    return node;
+                }
+                pg_sys::eval_const_expressions(null_mut(), flatten_aliases(query, node))
+            };
+            (*query).targetList = simplify(flatten_groups(query, (*query).targetList.cast())).cast();
+            (*query).havingQual = simplify(flatten_groups(query, (*query).havingQual));
+            (*query).jointree = simplify((*query).jointree.cast()).cast();
+            (*query).limitCount = simplify((*query).limitCount);
+            (*query).limitOffset = simplify((*query).limitOffset);
+            (*query).havingQual = pg_sys::canonicalize_qual((*query).havingQual.cast(), false).cast();
+            canonicalise_quals((*query).jointree.cast());
+            for entry in nodes((*query).rtable) {
+                forget_aliases(entry.as_ptr().cast());
+            }
+        }
+    }
+
+    /// Drops target list entries that nobody wants: not in `wanted` (numbers) and not used for sorting or grouping.
+    /// At least one stays.
+    pub fn keep_targets(self, wanted: &BTreeSet<i16>) {
+        let query = self.query.as_ptr();
+        let mut kept = null_mut();
+        for target in nodes(self.get().targetList) {
+            // SAFETY: a target list holds TargetEntry nodes; appending to a list makes or grows it.
+            unsafe {
+                let entry = target.cast::<pg_sys::TargetEntry>();
+                if entry.ressortgroupref != 0 || entry.resjunk || wanted.contains(&entry.resno) {
+                    kept = pg_sys::lappend(kept, target.as_ptr().cast());
+                }
+            }
+        }
+        if !kept.is_null() && nodes(kept).iter().any(|target| !junk(*target)) {
+            // SAFETY: the copy is ours alone.
+            unsafe { (*query).targetList = kept };
+        }
+    }
+
+    /// Empties the target list, for EXISTS.
+    pub fn drop_targets(self) {
+        // SAFETY: the copy is ours alone.
+        unsafe { (*self.query.as_ptr()).targetList = null_mut() };
+    }
+
+    /// Whether rows are grouped or aggregated.
+    pub fn is_grouped(self) -> bool {
+        let query = self.get();
+        query.hasAggs || !query.groupClause.is_null() || !query.havingQual.is_null()
+    }
+
+    /// Whether it is `SELECT … FROM … WHERE …` and nothing else; ORDER BY is not looked at.
+    pub fn is_simple(self) -> bool {
+        let query = self.get();
+        !self.is_grouped()
+            && query.cteList.is_null()
+            && query.limitOffset.is_null()
+            && query.limitCount.is_null()
+            && self.unsupported_clause().is_none()
+    }
+
+    /// LIMIT.
+    pub fn limit(self) -> Option<NodeRef<'q>> {
+        optional(self.get().limitCount)
+    }
+
+    /// OFFSET.
+    pub fn offset(self) -> Option<NodeRef<'q>> {
+        optional(self.get().limitOffset)
+    }
+
+    /// HAVING.
+    pub fn having(self) -> Option<NodeRef<'q>> {
+        optional(self.get().havingQual)
+    }
+
+    /// The target list.
+    pub fn targets(self) -> Vec<Target<'q>> {
+        let target = |node: NodeRef<'q>| {
+            // SAFETY: a target list holds TargetEntry nodes.
+            let entry = unsafe { node.cast::<pg_sys::TargetEntry>() };
+            Target {
+                expr: part(entry.expr),
+                number: entry.resno,
+                name: text(entry.resname),
+                junk: entry.resjunk,
+                reference: entry.ressortgroupref,
+            }
+        };
+        nodes(self.get().targetList).into_iter().map(target).collect()
+    }
+
+    /// GROUP BY.
+    pub fn group_by(self) -> Vec<SortGroup> {
+        sort_groups(self.get().groupClause)
+    }
+
+    /// DISTINCT.
+    pub fn distinct(self) -> Vec<SortGroup> {
+        sort_groups(self.get().distinctClause)
+    }
+
+    /// ORDER BY.
+    pub fn order_by(self) -> Vec<SortGroup> {
+        sort_groups(self.get().sortClause)
+    }
+
+    /// FROM and WHERE.
+    pub fn join_tree(self) -> JoinTree<'q> {
+        join_tree(part(self.get().jointree))
+    }
+
+    /// A range-table entry; `rtindex` counts from 1.
+    pub fn range_entry(self, rtindex: u32) -> Option<RangeEntry<'q>> {
+        let node = *nodes(self.get().rtable).get(usize::try_from(rtindex).ok()?.checked_sub(1)?)?;
+        // SAFETY: a range table holds RangeTblEntry nodes.
+        let entry = unsafe { node.cast::<pg_sys::RangeTblEntry>() };
+        use pg_sys::RTEKind as K;
+        let kind = match entry.rtekind {
+            K::RTE_RELATION => RangeKind::Relation,
+            // SAFETY: a sub-select in the range table is a Query of the same tree.
+            K::RTE_SUBQUERY => match unsafe { QueryRef::new(entry.subquery) } {
+                Some(query) => RangeKind::Subquery(query),
+                None => RangeKind::Other("a subquery without a query"),
+            },
+            K::RTE_CTE => {
+                RangeKind::With { name: text(entry.ctename), level: entry.ctelevelsup, recursive: entry.self_reference }
+            }
+            K::RTE_FUNCTION => RangeKind::Other("a function in FROM"),
+            K::RTE_TABLEFUNC => RangeKind::Other("XMLTABLE or JSON_TABLE"),
+            K::RTE_VALUES => RangeKind::Other("VALUES in FROM"),
+            K::RTE_NAMEDTUPLESTORE => RangeKind::Other("a transition table"),
+            _ => RangeKind::Other("an unknown kind of FROM item"),
+        };
+        // SAFETY: an entry's names are an Alias, or null.
+        let alias = unsafe { entry.eref.as_ref() }.map(|names| text(names.aliasname)).unwrap_or_default();
+        Some(RangeEntry {
+            kind,
+            alias,
+            secured: !entry.securityQuals.is_null() || entry.security_barrier,
+            sampled: !entry.tablesample.is_null(),
+            lateral: entry.lateral,
+            entry: node.as_ptr().cast(),
+        })
+    }
+
+    /// The WITH query of that name.
+    pub fn with(self, name: &str) -> Option<With<'q>> {
+        nodes(self.get().cteList).into_iter().find_map(|node| {
+            // SAFETY: a cteList holds CommonTableExpr nodes, and after analysis their query is a Query.
+            let (cte, query) = unsafe {
+                let cte = node.cast::<pg_sys::CommonTableExpr>();
+                (cte, QueryRef::new(cte.ctequery.cast())?)
+            };
+            (text(cte.ctename) == name).then_some(With {
+                query,
+                references: cte.cterefcount,
+                recursive: cte.cterecursive,
+            })
+        })
+    }
+
+    /// Columns of this query's own range table that it or its sub-selects use.
+    pub fn used_columns(self) -> Vec<Var> {
+        // SAFETY: a valid Query; the function gives a new list of its Var nodes (and of PlaceHolderVars, which exist in
+        // the planner only).
+        let vars = nodes(unsafe { pg_sys::pull_vars_of_level(self.query.as_ptr().cast(), 0) });
+        vars.into_iter()
+            .filter(|node| node.tag() == NodeTag::T_Var)
+            // SAFETY: the tag was looked at.
+            .map(|node| Var { level: 0, ..Var::new(unsafe { node.cast() }) })
+            .collect()
+    }
+}
+
+impl<'q> NodeRef<'q> {
+    /// Whether it refers to the query so many levels up (0: its own).
+    pub fn has_columns_of_level(self, level: u32) -> bool {
+        // SAFETY: a valid expression or query; the function only reads it.
+        unsafe { pg_sys::contain_vars_of_level(self.as_ptr(), level as i32) }
+    }
+}
+
+fn junk(target: NodeRef<'_>) -> bool {
+    // SAFETY: called with entries of target lists only.
+    unsafe { target.cast::<pg_sys::TargetEntry>() }.resjunk
+}
+
+fn sort_groups(list: *mut pg_sys::List) -> Vec<SortGroup> {
+    let entry = |node: NodeRef<'_>| {
+        // SAFETY: groupClause, distinctClause and sortClause hold SortGroupClause nodes (grouping sets are apart).
+        let clause = unsafe { node.cast::<pg_sys::SortGroupClause>() };
+        SortGroup {
+            reference: clause.tleSortGroupRef,
+            equality: clause.eqop.to_u32(),
+            ordering: clause.sortop.to_u32(),
+            nulls_first: clause.nulls_first,
+        }
+    };
+    nodes(list).into_iter().map(entry).collect()
+}
+
+fn join_tree(node: NodeRef<'_>) -> JoinTree<'_> {
+    match node.tag() {
+        // SAFETY: the tag was looked at, here and below.
+        NodeTag::T_RangeTblRef => JoinTree::Relation(unsafe { node.cast::<pg_sys::RangeTblRef>() }.rtindex as u32),
+        NodeTag::T_FromExpr => {
+            // SAFETY: see above.
+            let from = unsafe { node.cast::<pg_sys::FromExpr>() };
+            JoinTree::Inner {
+                items: nodes(from.fromlist).into_iter().map(join_tree).collect(),
+                quals: optional(from.quals),
+            }
+        }
+        _ => {
+            // SAFETY: nothing else but a JoinExpr stands in a join tree.
+            let join = unsafe { node.cast::<pg_sys::JoinExpr>() };
+            let (left, right, quals) = (join_tree(part(join.larg)), join_tree(part(join.rarg)), optional(join.quals));
+            let kind = match join.jointype {
+                pg_sys::JoinType::JOIN_LEFT => OuterKind::Left,
+                pg_sys::JoinType::JOIN_RIGHT => OuterKind::Right,
+                pg_sys::JoinType::JOIN_FULL => OuterKind::Full,
+                // The parser makes no others but inner joins.
+                _ => return JoinTree::Inner { items: vec![left, right], quals },
+            };
+            JoinTree::Outer { kind, left: Box::new(left), right: Box::new(right), quals }
+        }
+    }
+}
+
+/// Replaces references to joins by what they stand for.
+///
+/// # Safety
+/// `node` is an expression, list or join tree of `query`.
+unsafe fn flatten_aliases(query: *mut pg_sys::Query, node: *mut pg_sys::Node) -> *mut pg_sys::Node {
+    // SAFETY: the caller's promise.
+    unsafe {
+        #[cfg(feature = "pg15")]
+        return pg_sys::flatten_join_alias_vars(query, node);
+        // No PlannerInfo is needed for what the parser makes.
+        #[cfg(not(feature = "pg15"))]
+        return pg_sys::flatten_join_alias_vars(null_mut(), query, node);
+    }
+}
+
+/// Replaces references to the grouping range-table entry of 18 by the GROUP BY expressions.
+///
+/// # Safety
+/// `node` is an expression or list of `query`, which has no grouping sets, or null.
+unsafe fn flatten_groups(query: *mut pg_sys::Query, node: *mut pg_sys::Node) -> *mut pg_sys::Node {
+    #[cfg(feature = "pg18")]
+    // SAFETY: the caller's promise; without grouping sets no PlannerInfo is needed.
+    unsafe {
+        if (*query).hasGroupRTE && !node.is_null() {
+            return pg_sys::flatten_group_exprs(null_mut(), query, node);
+        }
+    }
+    let _ = query;
+    node
+}
+
+/// Brings the quals of a join tree into canonical form (common conjuncts of OR branches pulled out).
+///
+/// # Safety
+/// `node` is null or a node of a join tree that is ours alone.
+unsafe fn canonicalise_quals(node: *mut pg_sys::Node) {
+    let Some(tree) = optional(node) else { return };
+    // SAFETY: the tag says what the node is; the quals were simplified before, as canonicalize_qual asks.
+    unsafe {
+        match tree.tag() {
+            NodeTag::T_FromExpr => {
+                let from = node.cast::<pg_sys::FromExpr>();
+                (*from).quals = pg_sys::canonicalize_qual((*from).quals.cast(), false).cast();
+                for item in nodes((*from).fromlist) {
+                    canonicalise_quals(item.as_ptr());
+                }
+            }
+            NodeTag::T_JoinExpr => {
+                let join = node.cast::<pg_sys::JoinExpr>();
+                (*join).quals = pg_sys::canonicalize_qual((*join).quals.cast(), false).cast();
+                canonicalise_quals((*join).larg);
+                canonicalise_quals((*join).rarg);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Empties the alias lists of a range-table entry, so that walks see only what is used.
+///
+/// # Safety
+/// `entry` is a range-table entry that is ours alone.
+unsafe fn forget_aliases(entry: *mut pg_sys::RangeTblEntry) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        (*entry).joinaliasvars = null_mut();
+        #[cfg(feature = "pg18")]
+        {
+            (*entry).groupexprs = null_mut();
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! What do GROUP BY and the aggregates compute?
+//!
+//! Everything above is an expression over GROUP BY expressions and aggregates, which are found again by
+//! [`Source::Computed`]. A column that is neither is one that the parser found to depend on a primary key in GROUP BY: it becomes
+//! one more grouping column, which changes no group.
+
+use super::scope::{Bound, Column, Scope, Source};
+use super::select::check_grouping;
+use super::sublink::is_constant;
+use super::{Refusal, Result, Translator, check_width, collation};
+use crate::pg::names;
+use crate::pg::node::{AggregateNode, Node, NodeRef, Walk};
+use crate::pg::query::QueryRef;
+use fusion_common::ColumnType;
+use fusion_proto::plan::{Aggregate, AggregateCall, Expr, ExprKind, Rel, aggregate_type};
+
+impl<'q> Translator<'q, '_> {
+    /// Groups `input`, computes the aggregates, and applies HAVING.
+    pub(super) fn aggregate(&mut self, query: QueryRef<'q>, input: Bound<'q>) -> Result<Bound<'q>> {
+        let scope = Scope::new(input.columns);
+        let mut columns = Vec::new();
+        let mut groups = self.groups(query, &scope, &mut columns)?;
+
+        let used = Used::find(query, &columns);
+        for node in used.dependent {
+            let key = self.expr(node, &scope)?;
+            if key.held == ColumnType::Opaque {
+                let name = names::type_name(node.type_ref().oid);
+                return Err(Refusal::unsupported(format_args!("an ungrouped column of type {name}")));
+            }
+            columns.push(column_of(node, key.held));
+            groups.push(key.expr);
+        }
+        let mut aggregates = Vec::with_capacity(used.aggregates.len());
+        for (node, call) in used.aggregates {
+            let (call, held) = self.aggregate_call(node, &call, &scope)?;
+            columns.push(Column { source: Source::Computed(node), ty: call.ty, held });
+            aggregates.push(call);
+        }
+        if columns.is_empty() {
+            return Err(Refusal::unsupported("HAVING without GROUP BY and aggregates"));
+        }
+        check_width(columns.len())?;
+
+        let rel = Rel::Aggregate { input: Box::new(input.rel), groups, aggregates };
+        let bound = Bound { rel, columns };
+        let Some(having) = query.having() else { return Ok(bound) };
+        let scope = Scope { grouped: true, ..Scope::new(bound.columns.clone()) };
+        let having = self.condition(having, &scope)?;
+        Ok(bound.filter(match having {
+            Expr { kind: ExprKind::And(conjuncts), .. } => conjuncts,
+            other => vec![other],
+        }))
+    }
+
+    /// GROUP BY, as written.
+    fn groups(&mut self, query: QueryRef<'q>, scope: &Scope<'q>, columns: &mut Vec<Column<'q>>) -> Result<Vec<Expr>> {
+        let targets = query.targets();
+        let clauses = query.group_by();
+        let mut groups = Vec::with_capacity(clauses.len());
+        let mut constant = true;
+        for clause in &clauses {
+            let Some(target) = targets.iter().find(|target| target.reference == clause.reference) else {
+                return Err(Refusal::unsupported("this form of GROUP BY"));
+            };
+            let key = self.expr(target.expr, scope)?;
+            let ty = target.expr.type_ref();
+            check_grouping("GROUP BY", clause.equality, key.held, ty)?;
+            constant &= is_constant(target.expr);
+            columns.push(column_of(target.expr, key.held));
+            groups.push(key.expr);
+        }
+        // No rows give no group, while the engine may take constants away and then give one.
+        if constant && !clauses.is_empty() {
+            return Err(Refusal::unsupported("GROUP BY constants"));
+        }
+        Ok(groups)
+    }
+
+    fn aggregate_call(
+        &mut self,
+        node: NodeRef<'q>,
+        call: &AggregateNode<'q>,
+        scope: &Scope<'q>,
+    ) -> Result<(AggregateCall, ColumnType)> {
+        let name = || names::function(call.function);
+        let refused = |how: &str| Refusal::unsupported(format_args!("aggregate {}{how}", name()));
+        let mut function = Aggregate::from_oid(call.function).ok_or_else(|| refused(""))?;
+        if call.level != 0 || call.special {
+            return Err(refused(" in this form"));
+        }
+        if call.ordered {
+            return Err(refused(" with ORDER BY"));
+        }
+        let distinct = !call.distinct.is_empty();
+        let mut arg = match call.args[..] {
+            [] => None,
+            [arg] => Some(self.expr(arg, scope)?),
+            _ => return Err(refused(" of several arguments")),
+        };
+        if let (Some(arg), [equality, ..]) = (&arg, &call.distinct[..]) {
+            check_grouping("DISTINCT", *equality, arg.held, arg.expr.ty)?;
+        }
+        if let Some(arg) = &arg {
+            let counts = function == Aggregate::Count && !distinct;
+            if arg.held == ColumnType::Opaque && !counts {
+                return Err(refused(" over values of this type"));
+            }
+            if matches!(function, Aggregate::Min | Aggregate::Max) {
+                collation::check_order(&format!("aggregate {}", name()), arg.held, call.collation)?;
+            }
+        }
+        // count(1) counts rows.
+        if function == Aggregate::Count
+            && !distinct
+            && matches!(&arg, Some(arg) if matches!(arg.expr.kind, ExprKind::Const(Some(_))))
+        {
+            (function, arg) = (Aggregate::CountStar, None);
+        }
+        let held = aggregate_type(function, arg.as_ref().map(|arg| arg.held))?;
+        let filter = call.filter.map(|filter| self.condition(filter, scope)).transpose()?;
+        let call = AggregateCall { function, arg: arg.map(|arg| arg.expr), distinct, filter, ty: node.type_ref() };
+        Ok((call, held))
+    }
+}
+
+/// What the clauses above grouping use: each aggregate and each column once.
+struct Used<'q> {
+    aggregates: Vec<(NodeRef<'q>, AggregateNode<'q>)>,
+    dependent: Vec<NodeRef<'q>>,
+}
+
+impl<'q> Used<'q> {
+    fn find(query: QueryRef<'q>, groups: &[Column<'q>]) -> Self {
+        let mut used = Self { aggregates: Vec::new(), dependent: Vec::new() };
+        let scope = Scope::new(groups.to_vec());
+        let above = query.targets().into_iter().map(|target| target.expr).chain(query.having());
+        for node in above {
+            node.walk(|node| {
+                if scope.find(node).is_some() {
+                    return Walk::Over;
+                }
+                match node.view() {
+                    Node::Aggregate(call) => {
+                        if !used.aggregates.iter().any(|(known, _)| known.equals(node)) {
+                            used.aggregates.push((node, call));
+                        }
+                        Walk::Over
+                    }
+                    Node::Var(var) if var.level == 0 => {
+                        if !used.dependent.iter().any(|known| known.equals(node)) {
+                            used.dependent.push(node);
+                        }
+                        Walk::Over
+                    }
+                    // Refused later, by name.
+                    Node::SubLink(_) => Walk::Over,
+                    _ => Walk::Into,
+                }
+            });
+        }
+        used
+    }
+}
+
+/// The output column of a grouping expression.
+fn column_of(node: NodeRef<'_>, held: ColumnType) -> Column<'_> {
+    let source = match node.view() {
+        Node::Var(var) => Source::Column(var),
+        _ => Source::Computed(node),
+    };
+    Column { source, ty: node.type_ref(), held }
+}
