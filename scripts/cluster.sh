@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Private PostgreSQL clusters: made, started, stopped and removed by name. Sourced, after lib.sh and postgres.sh.
 #
-# A cluster is $work/NAME: data/, s/ (its socket), log, config (our settings, included by postgresql.conf), and
+# A cluster is $work/NAME: data/, s/ (its socket), log, log.old (before the last start), config (our settings, included by postgresql.conf), and
 # server (which installation runs it).
 # Invariants: no TCP; only the server's user and root can reach the socket; durability is off, the data is disposable;
 # a stop always ends: fast first, immediate after 20 s (PostgreSQL 18.6 can hang on a fast shutdown during recovery).
@@ -62,6 +62,7 @@ cluster_start() {
     socket=$(cluster_socket_dir "$1")
     server_dir "$socket"
     if [ "$EUID" != 0 ]; then [ -O "$socket" ] || die "$socket belongs to someone else"; fi
+    as_server mv -f "$dir/log" "$dir/log.old" 2>/dev/null || true
     if ! progress "starting the server" as_server "$PG_BINDIR/pg_ctl" -D "$dir/data" -l "$dir/log" -w -t 60 start; then
         as_server tail -n 40 "$dir/log" >&2 || true
         die "the server did not start"
@@ -122,6 +123,7 @@ cluster_remove() {
     local rc=0
     cluster_stop "$1" || rc=1
     rm -rf "${work:?}/$1"
+    ! grep -q "cluster $1\." "$root/.dev/env" 2>/dev/null || rm -f "$root/.dev/env"
     return $rc
 }
 

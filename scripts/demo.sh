@@ -38,7 +38,6 @@ if cluster_exists "$name" && [ "$(cat "$work/$name/loaded" 2>/dev/null)" = "$sf"
     reuse=1
     cluster_stop "$name"
 else
-    [ ! -f "$root/.dev/env" ] || ! grep -q "cluster $name\." "$root/.dev/env" || rm -f "$root/.dev/env"
     cluster_remove "$name"
     cluster_create "$name"
 fi
@@ -82,18 +81,18 @@ CREATE SCHEMA fast;
 IMPORT FOREIGN SCHEMA public FROM SERVER fusion INTO fast;
 SQL
 
-note "running ${queries// /, } natively and in the engine"
-rc=0
-# shellcheck disable=SC2086
-"$bench" run --queries "$queries" --runs "$runs" --directory "$root/bench/queries/tpch" --label "SF $sf" \
-    ${RESULTS:+--results "$RESULTS"} || rc=$?
-if [ "$rc" != 0 ]; then
-    as_server grep -E 'WARNING|ERROR|FATAL|PANIC|LOG:.*terminated' "$work/$name/log" | tail -n 20 |
-        sed 's/^/server log: /' >&2 || true
-fi
 if [ "${KEEP:-}" = 1 ]; then
     kept=1
     cluster_write_env "$name" "$database"
-    say "the cluster is left running: . .dev/env; psql    (make stop stops it)" >&2
+    say "    this cluster is left running: . .dev/env; psql    (make stop stops it)"
+fi
+
+note "running ${queries// /, } natively and in the engine"
+rc=0
+# shellcheck disable=SC2086
+"$bench" run --queries "$queries" --runs "$runs" --directory "$root/bench/queries/tpch" --label "TPC-H, SF $sf" \
+    ${RESULTS:+--results "$RESULTS"} || rc=$?
+if [ "$rc" != 0 ]; then
+    as_server grep -E 'WARNING|FATAL|PANIC|terminated by signal' "$work/$name/log" | tail -n 20 | sed 's/^/server log: /' >&2 || true
 fi
 exit "$rc"

@@ -33,12 +33,13 @@ work=$base/$(printf '%s' "$root" | sha256sum | cut -c1-8)
 
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$HOME/.cache/pg_fusion/target}
 
-# Servers refuse to run as root.
+# Servers refuse to run as root: then it is the user postgres where there is one.
 if [ "$EUID" != 0 ]; then
     server_user=$(id -un)
-elif id -u postgres >/dev/null 2>&1; then
+elif id -u postgres >/dev/null 2>&1 && ! id -u pgfusion >/dev/null 2>&1; then
     server_user=postgres
 else
+    # Once made it stays the one, also when a package brings the user postgres later: it owns the clusters.
     server_user=pgfusion
     id -u pgfusion >/dev/null 2>&1 ||
         useradd --system --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin pgfusion ||

@@ -15,8 +15,8 @@ done
 note "every Rust file says what it is for"
 rust_files() { find common proto heapscan engine fdw bench -name '*.rs' -not -path '*/target/*'; }
 bare=$(rust_files | while read -r file; do
-    # An attribute such as #![no_main] may stand above it.
-    grep -vE '^(#!\[.*\]|//[^!/].*|[[:space:]]*)$' "$file" | head -n 1 | grep -q '^//!' || echo "$file"
+    # An attribute such as #![no_main] or a plain comment may stand above it.
+    awk '/^(#!\[.*\]|\/\/([^!\/].*)?|[ \t]*)$/ { next } { exit !/^\/\/!/ }' "$file" || echo "$file"
 done)
 [ -z "$bare" ] || die "these files do not open with a //! comment:"$'\n'"$bare"
 

@@ -33,7 +33,7 @@ if [ "$(uname -s)" = Linux ]; then
     fi
     if [ "$want" = test ]; then
         [ -x /usr/lib/postgresql/15/bin/postgres ] || need postgresql-15
-        [ -x /usr/lib/postgresql/15/lib/pgxs/src/test/regress/pg_regress ] || need postgresql-server-dev-15
+        [ -e /usr/include/postgresql/15/server/postgres.h ] || need postgresql-server-dev-15
     fi
 fi
 [ ${#missing[@]} -gt 0 ] || exit 0

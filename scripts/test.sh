@@ -35,8 +35,7 @@ rust_tests() {
 # The distribution's 15 where we may install into it; without root, the embedded one.
 postgres_15() {
     local config=/usr/lib/postgresql/15/bin/pg_config
-    if [ -x "$config" ] && [ -x /usr/lib/postgresql/15/lib/pgxs/src/test/regress/pg_regress ] &&
-        { can_be_root || [ -w /usr/lib/postgresql/15/lib ]; }; then
+    if [ -x "$config" ] && [ -e /usr/include/postgresql/15/server/postgres.h ] && { can_be_root || [ -w /usr/lib/postgresql/15/lib ]; }; then
         PG_CONFIG=$config "$scripts/regress.sh"
     else
         warn "the distribution's PostgreSQL 15 cannot be installed into; using the embedded one"
