@@ -5,7 +5,7 @@
 //!
 //! Invariants
 //! - At most one supervisor works in a data directory: it holds a lock on `pg_fusion/supervisor.lock` for its lifetime, and one that
-//!   finds it held ends quietly.
+//!   finds it held ends quietly. Where the supervisor starts with the server, sessions start none.
 //! - The engine never outlives its supervisor, nor the supervisor its postmaster. The engine's stdin is a pipe that only the supervisor
 //!   holds, and the engine exits at its end; on Linux the kernel kills it besides, should it hang. A crash-restart of the server
 //!   ends the supervisor by SIGQUIT, which closes the pipe.
@@ -14,13 +14,14 @@
 
 mod engine;
 
-use crate::error::Result;
+use crate::error::{OrRaise, Result};
 use crate::pg::{self, bgworker};
 use engine::Engine;
 use fusion_common::{SqlError, SqlState};
 use fusion_proto::SOCKET_FOLDER;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// Held by the supervisor while it lives.
@@ -46,10 +47,14 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 const WORKER: bgworker::Worker =
     bgworker::Worker { name: "pg_fusion supervisor", function: "fusion_supervisor_main", restart_seconds: 1 };
 
+/// Whether the supervisor starts with the server. Set in the postmaster, inherited by every process.
+static PRELOADED: AtomicBool = AtomicBool::new(false);
+
 /// Called when the library is loaded: registers the supervisor if the server is just starting.
 pub fn init() {
     if pg::process::is_preloading() {
         WORKER.register_static();
+        PRELOADED.store(true, Ordering::Relaxed);
     }
 }
 
@@ -58,6 +63,10 @@ pub fn init() {
 /// # Errors
 /// HV00N when there is no free worker slot, 58030 when the lock files cannot be made.
 pub fn ensure_running() -> Result<()> {
+    if PRELOADED.load(Ordering::Relaxed) {
+        // The postmaster starts it, and starts it again.
+        return Ok(());
+    }
     make_folder()?;
     let start = open_lock(START_LOCK)?;
     // Whoever holds it is at it; one session is enough.
@@ -82,16 +91,14 @@ pub fn ensure_running() -> Result<()> {
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn fusion_supervisor_main(_argument: pgrx::pg_sys::Datum) {
     bgworker::begin();
-    match take_lock() {
-        Ok(Some(lock)) => {
-            supervise();
-            drop(lock);
-            // After pg_terminate_backend() the postmaster starts a new one; at shutdown it does not.
-            bgworker::exit(1);
-        }
-        Ok(None) => bgworker::exit(0),
-        Err(error) => crate::error::raise(error),
+    let lock = take_lock().or_raise();
+    if lock.is_some() {
+        supervise();
     }
+    drop(lock);
+    // One that started with the server comes back after pg_terminate_backend(); at shutdown the postmaster does not ask. Another
+    // one is started anew by the next session that needs it, or is one too many.
+    bgworker::exit(if PRELOADED.load(Ordering::Relaxed) { 1 } else { 0 });
 }
 
 /// Runs engines until SIGTERM or the postmaster's death.

@@ -1,8 +1,8 @@
 //! Reaching the engine: connect, check who is there, shake hands, map the segment.
 //!
-//! Invariants: the whole of it takes at most `fusion.connect_timeout`, and after a failure only a moment for a while
-//! ([`PATIENCE_PAUSE`]), so that a dead engine does not slow every query down; the socket belongs to our own operating-system user;
-//! an interrupt on the way just closes the socket.
+//! Invariants: the whole of it takes at most `fusion.connect_timeout`; after a failure only [`IMPATIENT_TIMEOUT`], until a
+//! connect succeeds again, so that a dead engine slows one query of a session down and not all; the socket belongs to our own
+//! operating-system user; an interrupt on the way just closes the socket.
 
 use super::connection::Connection;
 use crate::error::Result;
@@ -24,11 +24,12 @@ const RETRY_PAUSE: Duration = Duration::from_millis(20);
 /// How often a waiting session looks whether there is a supervisor at all.
 const SUPERVISOR_CHECK: Duration = Duration::from_secs(1);
 
-/// After a failure, how long further attempts do not wait for an engine that is not there.
-const PATIENCE_PAUSE: Duration = Duration::from_secs(10);
+/// How long an engine may take to answer a session whose last attempt failed.
+const IMPATIENT_TIMEOUT: Duration = Duration::from_millis(50);
 
 thread_local! {
-    static LAST_FAILURE: Cell<Option<Instant>> = const { Cell::new(None) };
+    /// Whether the last attempt of this session succeeded, or there was none.
+    static PATIENT: Cell<bool> = const { Cell::new(true) };
 }
 
 /// Why one attempt failed.
@@ -41,14 +42,14 @@ enum Failure {
 
 /// Opens a session with the engine, starting its supervisor if there is none.
 pub fn connect() -> Result<Connection> {
-    let result = connect_within(guc::connect_timeout());
-    LAST_FAILURE.set(result.is_err().then(Instant::now));
+    let timeout = guc::connect_timeout();
+    let result = if PATIENT.get() { connect_within(timeout) } else { connect_within(timeout.min(IMPATIENT_TIMEOUT)) };
+    PATIENT.set(result.is_ok());
     result
 }
 
 fn connect_within(timeout: Duration) -> Result<Connection> {
     let start = Instant::now();
-    let patient = LAST_FAILURE.get().is_none_or(|failure| failure.elapsed() > PATIENCE_PAUSE);
     let mut supervisor_checked: Option<Instant> = None;
     loop {
         let reason = match attempt(start + timeout) {
@@ -60,7 +61,7 @@ fn connect_within(timeout: Duration) -> Result<Connection> {
             supervisor::ensure_running()?;
             supervisor_checked = Some(Instant::now());
         }
-        if !patient || start.elapsed() >= timeout {
+        if start.elapsed() >= timeout {
             return Err(unreachable(reason));
         }
         pg::wait::pause(RETRY_PAUSE);
