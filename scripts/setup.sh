@@ -25,7 +25,7 @@ if [ "$(uname -s)" = Linux ]; then
     if [ -z "${PG_CONFIG:-}" ]; then
         python3 -m pip --version >/dev/null 2>&1 || need python3-pip
         for pair in libreadline.so.8:libreadline8 libxml2.so.2:libxml2 liblz4.so.1:liblz4-1 libzstd.so.1:libzstd1 \
-            libssl.so.3:libssl3 libgssapi_krb5.so.2:libgssapi-krb5-2 libicuuc.so.72:libicu72; do
+            libssl.so.3:libssl3 libgssapi_krb5.so.2:libgssapi-krb5-2; do
             compgen -G "/usr/lib/*/${pair%%:*}" >/dev/null || compgen -G "/lib/*/${pair%%:*}" >/dev/null ||
                 need "${pair#*:}"
         done
