@@ -28,7 +28,7 @@ demo: ## TPC-H natively and in the engine on a private PostgreSQL [SF=0.1] [KEEP
 test: ## all tests, on PostgreSQL 18 and on the distribution's 15 [PARTS="rust 18 15"]
 	@scripts/test.sh
 
-regress: ## the SQL tests on one PostgreSQL [PG_MAJOR=18] [TESTS="smoke"]
+regress: ## the SQL tests on one PostgreSQL [PG_MAJOR=18] [TESTS="setup types"]
 	@scripts/regress.sh
 
 lint: ## formatting, clippy, dependency and shell checks
