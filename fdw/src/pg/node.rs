@@ -213,6 +213,14 @@ impl<'q> NodeRef<'q> {
         found
     }
 
+    /// Whether there are nodes more than `limit` levels below this one.
+    pub fn is_deeper_than(self, limit: u32) -> bool {
+        let mut depth = Depth { level: 0, limit, exceeded: false };
+        // SAFETY: a valid node; the context is what the callback expects, alive during the call.
+        unsafe { depth_walker(self.as_ptr(), (&raw mut depth).cast()) };
+        depth.exceeded
+    }
+
     /// What it is.
     pub fn view(self) -> Node<'q> {
         macro_rules! cast {
@@ -414,10 +422,49 @@ unsafe extern "C-unwind" fn walker(node: *mut pg_sys::Node, context: *mut c_void
         match visit(found) {
             Walk::Stop => true,
             Walk::Over => false,
-            Walk::Into if found.tag() == NodeTag::T_Query => {
-                pg_sys::query_tree_walker(node.cast(), Some(walker), context, 0)
-            }
-            Walk::Into => pg_sys::expression_tree_walker(node, Some(walker), context),
+            Walk::Into => walk_children(node, walker, context),
         }
+    }
+}
+
+type Walker = unsafe extern "C-unwind" fn(*mut pg_sys::Node, *mut c_void) -> bool;
+
+/// # Safety
+/// `node` is valid, and `context` is what `walker` expects.
+unsafe fn walk_children(node: *mut pg_sys::Node, walker: Walker, context: *mut c_void) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if (*node).type_ == NodeTag::T_Query {
+            pg_sys::query_tree_walker(node.cast(), Some(walker), context, 0)
+        } else {
+            pg_sys::expression_tree_walker(node, Some(walker), context)
+        }
+    }
+}
+
+struct Depth {
+    level: u32,
+    limit: u32,
+    exceeded: bool,
+}
+
+/// # Safety
+/// `context` points to a [`Depth`] that lives during the walk; `node` is null or valid.
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn depth_walker(node: *mut pg_sys::Node, context: *mut c_void) -> bool {
+    let depth = context.cast::<Depth>();
+    // SAFETY: see the function's contract; no reference to the context is held over the recursion.
+    unsafe {
+        if node.is_null() {
+            return false;
+        }
+        if (*depth).level >= (*depth).limit {
+            (*depth).exceeded = true;
+            return true;
+        }
+        (*depth).level += 1;
+        let stopped = walk_children(node, depth_walker, context);
+        (*depth).level -= 1;
+        stopped
     }
 }

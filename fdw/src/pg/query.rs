@@ -5,7 +5,7 @@
 //!
 //! Invariant: as for [`NodeRef`]; `normalise` and `keep_targets` change the copy only, before its parts are viewed.
 
-use super::node::{NodeRef, Var, nodes, optional, part, text};
+use super::node::{Node, NodeRef, Var, nodes, optional, part, text};
 use fusion_common::Oid;
 use pgrx::pg_sys::{self, NodeTag};
 use std::collections::BTreeSet;
@@ -181,30 +181,54 @@ impl<'q> QueryRef<'q> {
         }
     }
 
-    /// Drops target list entries that nobody wants: not in `wanted` (numbers) and not used for sorting or grouping.
-    /// At least one stays.
+    /// Drops target list entries that nobody wants: not in `wanted` (numbers) and not used for sorting or grouping. Where
+    /// none is left, the first becomes a constant, so that what nobody wants is not even folded: it might fail.
     pub fn keep_targets(self, wanted: &BTreeSet<i16>) {
         let query = self.query.as_ptr();
         let mut kept = null_mut();
-        for target in nodes(self.get().targetList) {
-            // SAFETY: a target list holds TargetEntry nodes; appending to a list makes or grows it.
-            unsafe {
-                let entry = target.cast::<pg_sys::TargetEntry>();
-                if entry.ressortgroupref != 0 || entry.resjunk || wanted.contains(&entry.resno) {
-                    kept = pg_sys::lappend(kept, target.as_ptr().cast());
-                }
+        let targets = nodes(self.get().targetList);
+        // SAFETY: a target list holds TargetEntry nodes; the copy is ours alone; appending to a list makes or grows it.
+        unsafe {
+            let entry = |target: NodeRef<'q>| target.as_ptr().cast::<pg_sys::TargetEntry>();
+            let is_kept = |target: NodeRef<'q>| {
+                let entry = &*entry(target);
+                entry.ressortgroupref != 0 || entry.resjunk || wanted.contains(&entry.resno)
+            };
+            for &target in targets.iter().filter(|target| is_kept(**target)) {
+                kept = pg_sys::lappend(kept, target.as_ptr().cast());
             }
-        }
-        if !kept.is_null() && nodes(kept).iter().any(|target| !junk(*target)) {
-            // SAFETY: the copy is ours alone.
-            unsafe { (*query).targetList = kept };
+            if !targets.iter().any(|&target| is_kept(target) && !(*entry(target)).resjunk)
+                && let Some(&first) = targets.iter().find(|target| !(*entry(**target)).resjunk)
+            {
+                (*entry(first)).expr = pg_sys::makeBoolConst(true, false).cast();
+                kept = pg_sys::lappend(kept, first.as_ptr().cast());
+            }
+            (*query).targetList = kept;
         }
     }
 
-    /// Empties the target list, for EXISTS.
-    pub fn drop_targets(self) {
+    /// Takes away what EXISTS does not look at: the select list, and a constant LIMIT of one or more.
+    pub fn reduce_to_existence(self) {
+        let query = self.query.as_ptr();
+        // SAFETY: the copy is ours alone; LIMIT is an expression without columns, or null.
+        unsafe {
+            if !(*query).limitCount.is_null() {
+                (*query).limitCount = pg_sys::eval_const_expressions(null_mut(), (*query).limitCount);
+            }
+        }
+        let is_met = match self.limit().map(|limit| (limit.type_ref().oid, limit.view())) {
+            Some((fusion_common::types::oid::INT8, Node::Const(count))) => {
+                count.is_none_or(|count| count.bits() as i64 > 0)
+            }
+            _ => false,
+        };
         // SAFETY: the copy is ours alone.
-        unsafe { (*self.query.as_ptr()).targetList = null_mut() };
+        unsafe {
+            (*query).targetList = null_mut();
+            if is_met {
+                (*query).limitCount = null_mut();
+            }
+        }
     }
 
     /// Whether rows are grouped or aggregated.
@@ -343,11 +367,6 @@ impl<'q> NodeRef<'q> {
         // SAFETY: a valid expression or query; the function only reads it.
         unsafe { pg_sys::contain_vars_of_level(self.as_ptr(), level as i32) }
     }
-}
-
-fn junk(target: NodeRef<'_>) -> bool {
-    // SAFETY: called with entries of target lists only.
-    unsafe { target.cast::<pg_sys::TargetEntry>() }.resjunk
 }
 
 fn sort_groups(list: *mut pg_sys::List) -> Vec<SortGroup> {

@@ -126,7 +126,11 @@ unsafe fn slot<V>(
     kind: u32,
     value: &impl Fn(TypeRef, TypedDatum<'_>) -> Option<V>,
 ) -> Vec<(V, f64)> {
-    let flags = pg_sys::ATTSTATSSLOT_VALUES | pg_sys::ATTSTATSSLOT_NUMBERS;
+    // A histogram has no numbers, and asking for them is an error.
+    let flags = match kind {
+        pg_sys::STATISTIC_KIND_MCV => pg_sys::ATTSTATSSLOT_VALUES | pg_sys::ATTSTATSSLOT_NUMBERS,
+        _ => pg_sys::ATTSTATSSLOT_VALUES,
+    };
     let mut slot = pg_sys::AttStatsSlot::default();
     // SAFETY: the caller's row; on success the slot holds nvalues datums of valuetype and nnumbers numbers, until it is
     // freed after the last use.

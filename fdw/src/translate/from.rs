@@ -32,7 +32,7 @@ struct Level<'q> {
 
 impl<'q> Translator<'q, '_> {
     /// FROM and WHERE of `query`. Conjuncts that refer to the query around are set aside where `correlated`.
-    pub(super) fn from_clause(&mut self, query: QueryRef<'q>, correlated: bool) -> Result<From<'q>> {
+    pub(super) fn rows_of(&mut self, query: QueryRef<'q>, correlated: bool) -> Result<From<'q>> {
         let mut used: BTreeMap<u32, BTreeSet<i16>> = BTreeMap::new();
         for var in query.used_columns() {
             used.entry(var.rtindex).or_default().insert(var.attnum);

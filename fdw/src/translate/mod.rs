@@ -43,6 +43,8 @@ pub use sort::PostSort;
 
 /// Expressions and sub-selects nested deeper than this are refused: the engine's recursion is bounded, too.
 const MAX_DEPTH: u32 = 200;
+/// Trees deeper than this are not even looked at: PostgreSQL's planner may manage them, our walks need more stack.
+const MAX_TREE_DEPTH: u32 = 2 * MAX_DEPTH;
 
 /// A query in the engine's words.
 pub struct Translation {
@@ -96,6 +98,7 @@ pub type Resolve<'r> = dyn Fn(u32, *mut pg_sys::RangeTblEntry) -> Result<HeapRel
 pub unsafe fn translate(query: *mut pg_sys::Query, resolve: &Resolve<'_>) -> Result<Translation> {
     // SAFETY: the caller's promise.
     let query = unsafe { QueryRef::copy(query) };
+    check_depth(query.node())?;
     refuse_volatile(query.node())?;
     let mut translator = Translator::new(resolve);
     let output = translator.select(query, None, select::Place::Top)?;
@@ -137,7 +140,7 @@ impl<'q, 'r> Translator<'q, 'r> {
     /// Runs `inner` one nesting level down.
     fn nested<T>(&mut self, inner: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         if self.depth >= MAX_DEPTH {
-            return Err(Refusal(format!("the query is nested deeper than {MAX_DEPTH} levels")));
+            return Err(too_deep());
         }
         self.depth += 1;
         let result = inner(self);
@@ -166,6 +169,16 @@ fn refuse_volatile(node: NodeRef<'_>) -> Result<()> {
         Some(name) => Refusal(format!("function {name} is volatile")),
         None => Refusal("the query contains a volatile expression".to_owned()),
     })
+}
+
+/// Refuses a tree that is too deep to walk with the stack that a backend has. Expressions are bounded more tightly, by
+/// [`MAX_DEPTH`].
+fn check_depth(node: NodeRef<'_>) -> Result<()> {
+    if node.is_deeper_than(MAX_TREE_DEPTH) { Err(too_deep()) } else { Ok(()) }
+}
+
+fn too_deep() -> Refusal {
+    Refusal(format!("the query is nested deeper than {MAX_DEPTH} levels"))
 }
 
 /// Refuses more columns than a tuple of PostgreSQL may have.

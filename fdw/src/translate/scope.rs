@@ -55,7 +55,7 @@ impl<'q> Column<'q> {
     }
 
     /// The same column seen from a sub-select below.
-    pub fn from_below(&self) -> Self {
+    pub fn seen_below(&self) -> Self {
         let source = match self.source {
             Source::Column(var) => Source::Column(Var { level: var.level + 1, ..var }),
             computed @ Source::Computed(_) => computed,

@@ -6,7 +6,7 @@
 use super::from::From;
 use super::scope::{Bound, Scope, Typed};
 use super::sort::PostSort;
-use super::{Refusal, Result, Translator, check_width, collation, operator};
+use super::{Refusal, Result, Translator, check_depth, check_width, collation, operator};
 use crate::pg::names;
 use crate::pg::node::{Node, NodeRef};
 use crate::pg::query::{QueryRef, SortGroup, Target};
@@ -57,6 +57,7 @@ impl<'q> Translator<'q, '_> {
             query.keep_targets(wanted);
         }
         query.normalise();
+        check_depth(query.node())?;
         self.in_level(query, |translator| translator.clauses(query, place))
     }
 
@@ -69,7 +70,7 @@ impl<'q> Translator<'q, '_> {
     }
 
     fn clauses(&mut self, query: QueryRef<'q>, place: Place) -> Result<Output> {
-        let From { bound, .. } = self.from_clause(query, false)?;
+        let From { bound, .. } = self.rows_of(query, false)?;
         let grouped = query.is_grouped();
         let bound = if grouped { self.aggregate(query, bound)? } else { bound };
         let scope = Scope { grouped, ..Scope::new(bound.columns.clone()) };

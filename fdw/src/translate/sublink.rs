@@ -11,7 +11,7 @@ use super::expr::is_parameter;
 use super::from::From;
 use super::scope::{Bound, Column, Scope, Source, Typed};
 use super::select::Place;
-use super::{Refusal, Result, Translator};
+use super::{Refusal, Result, Translator, check_depth};
 use crate::pg::node::{BoolOp, Node, NodeRef, SubLinkNode, Var};
 use fusion_proto::plan::{Expr, ExprKind, JoinKind, Rel};
 use pgrx::pg_sys::SubLinkType;
@@ -86,17 +86,18 @@ impl<'q> Translator<'q, '_> {
         if let Some(clause) = query.unsupported_clause() {
             return Err(Refusal::unsupported(clause));
         }
+        if test.is_none() {
+            query.reduce_to_existence();
+        }
         if !query.is_simple() {
             return Err(Refusal::unsupported("a correlated subquery with aggregates, grouping, LIMIT or WITH"));
         }
-        if test.is_none() {
-            query.drop_targets();
-        }
         query.normalise();
-        let From { bound: right, correlated } = self.in_level(query, |t| t.from_clause(query, true))?;
+        check_depth(query.node())?;
+        let From { bound: right, correlated } = self.in_level(query, |t| t.rows_of(query, true))?;
 
         // The sub-select's own conjuncts: the outer query is one level up.
-        let outer = left.columns.iter().map(Column::from_below);
+        let outer = left.columns.iter().map(Column::seen_below);
         let below = Scope::new(outer.chain(right.columns.iter().cloned()).collect());
         let mut predicates =
             correlated.into_iter().map(|conjunct| self.condition(conjunct, &below)).collect::<Result<Vec<_>>>()?;
