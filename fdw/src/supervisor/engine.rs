@@ -119,9 +119,8 @@ impl Engine {
         }
     }
 
-    /// Ends it: in good order if it can, by force if not.
+    /// Ends it: in good order if it can, by force if not. Its stdin stays open meanwhile: the end of that means a lost supervisor.
     pub fn stop(mut self) {
-        drop(self.child.stdin.take());
         if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
             // It may be gone already; then there is nobody to tell.
             let _ = rustix::process::kill_process(pid, Signal::TERM);
