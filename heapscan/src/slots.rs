@@ -126,7 +126,7 @@ pub(crate) struct Walk {
     /// Offset on the page of the null bitmap; 0: no NULLs.
     bitmap: [u16; ROWS],
     /// Index of the flattened tuple that stands in, plus 1; 0: none.
-    flattened: [u16; ROWS],
+    flattened: [u32; ROWS],
     slots: [Slot; ROWS],
 }
 
@@ -231,7 +231,7 @@ impl Walk {
                 self.offset_numbers[count] = offset_number;
                 self.natts[count] = facts.natts;
                 self.bitmap[count] = if facts.has_nulls { (offset + TUPLE_HEADER_SIZE) as u16 } else { 0 };
-                self.flattened[count] = stand_in.map_or(0, |index| index as u16 + 1);
+                self.flattened[count] = stand_in.map_or(0, |index| index as u32 + 1);
                 plain &= !facts.has_nulls & (usize::from(facts.natts) >= needed) & stand_in.is_none();
                 count += 1;
             }
@@ -354,7 +354,7 @@ impl Walk {
             let bitmap = u32::from(self.bitmap[row]);
             let mut after = next;
             let slot = if self.flattened[row] != 0 {
-                let flat = usize::from(self.flattened[row] - 1) * columns;
+                let flat = (self.flattened[row] as usize - 1) * columns;
                 match step.column.and_then(|column| datums.get(flat + column)) {
                     Some(&datum) => side.datum(datum).map_err(at_row)?,
                     None => Slot::NULL,
