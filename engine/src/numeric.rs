@@ -94,9 +94,7 @@ pub fn decode_numeric(payload: &[u8]) -> Result<DecodedNumeric, Error> {
         Numeric::Infinity { negative: true } => return Ok(DecodedNumeric::NegInfinity),
     };
     Ok(match magnitude(weight, dscale, digits) {
-        Some(magnitude) => {
-            DecodedNumeric::Finite { unscaled: if negative { -magnitude } else { magnitude }, dscale }
-        }
+        Some(magnitude) => DecodedNumeric::Finite { unscaled: if negative { -magnitude } else { magnitude }, dscale },
         None => DecodedNumeric::TooLarge,
     })
 }
@@ -252,7 +250,8 @@ mod tests {
 
     #[test]
     fn every_scale_reads_back() {
-        let mut values = vec![0i128, 1, 9, 10, 9999, 10_000, 10_001, 99_990_000, u64::MAX.into(), i128::MAX, i128::MIN + 1];
+        let mut values =
+            vec![0i128, 1, 9, 10, 9999, 10_000, 10_001, 99_990_000, u64::MAX.into(), i128::MAX, i128::MIN + 1];
         let mut power = 1i128;
         for _ in 0..38 {
             power *= 10;

@@ -13,7 +13,7 @@ use crate::metrics::EngineCounters;
 use crate::session::connection;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use std::fs::{self, DirBuilder, Permissions};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -78,6 +78,8 @@ pub struct Engine {
 #[derive(Debug)]
 pub struct Server {
     engine: Arc<Engine>,
+    /// Device and inode of the socket: another engine may have taken its name.
+    socket: Option<(u64, u64)>,
     /// Before `queries`, so that sessions end first.
     sockets: Option<Runtime>,
     queries: Option<Runtime>,
@@ -116,7 +118,8 @@ impl Server {
             listen(&engine.config.socket)?
         };
         sockets.spawn(accept(Arc::clone(&engine), listener));
-        Ok(Self { engine, sockets: Some(sockets), queries: Some(queries) })
+        let socket = identity(&engine.config.socket);
+        Ok(Self { engine, socket, sockets: Some(sockets), queries: Some(queries) })
     }
 
     /// What all sessions share.
@@ -132,11 +135,17 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.engine.config.socket);
+        if self.socket.is_some() && identity(&self.engine.config.socket) == self.socket {
+            let _ = fs::remove_file(&self.engine.config.socket);
+        }
         for runtime in [self.sockets.take(), self.queries.take()].into_iter().flatten() {
             runtime.shutdown_background();
         }
     }
+}
+
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    fs::symlink_metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
 /// Creates the folder, or takes rights of others from the one that is there.

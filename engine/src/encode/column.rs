@@ -12,8 +12,8 @@ use arrow::array::{
 };
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{
-    ToByteSlice,    DataType, Date32Type, Decimal64Type, Decimal128Type, Float32Type, Float64Type, Int16Type,
-    Int32Type, Int64Type, TimestampMicrosecondType,
+    DataType, Date32Type, Decimal64Type, Decimal128Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type,
+    TimestampMicrosecondType, ToByteSlice,
 };
 use fusion_common::types::{PG_EPOCH_DAYS, PG_EPOCH_MICROS};
 use fusion_common::{Attribute, ColumnType, SqlError, SqlState};
@@ -144,7 +144,10 @@ impl Stored for Date32Type {
     fn stored(array: &PrimitiveArray<Self>) -> Result<PrimitiveArray<Self>> {
         array.try_unary(|days| match days {
             i32::MIN | i32::MAX => Ok(days),
-            _ => days.checked_sub(PG_EPOCH_DAYS).filter(|&shifted| shifted != i32::MIN).ok_or_else(|| out_of_range("date")),
+            _ => days
+                .checked_sub(PG_EPOCH_DAYS)
+                .filter(|&shifted| shifted != i32::MIN)
+                .ok_or_else(|| out_of_range("date")),
         })
     }
 }
@@ -312,13 +315,7 @@ struct Varlena<P> {
 
 impl<P: Payloads> Varlena<P> {
     fn new(attribute: Attribute, payloads: P) -> Self {
-        Self {
-            mask: align_mask(attribute),
-            packable: attribute.packable,
-            payloads,
-            lengths: Vec::new(),
-            nulls: None,
-        }
+        Self { mask: align_mask(attribute), packable: attribute.packable, payloads, lengths: Vec::new(), nulls: None }
     }
 
     #[inline(always)]

@@ -19,8 +19,7 @@ use column::{ColumnEncoder, column_encoder};
 use fusion_common::limits::{FRAME_SIZE, MAX_MESSAGE_SIZE, MAX_TUPLE_ATTRIBUTES};
 use fusion_common::{Attribute, ColumnType, SqlError, SqlState};
 use fusion_proto::tuple_frame::{
-    HEAP_HASNULL, HEAP_HASVARWIDTH, MAX_FRAME_TUPLE, MINIMAL_TUPLE_HEADER, MINIMAL_TUPLE_OFFSET,
-    max_align,
+    HEAP_HASNULL, HEAP_HASVARWIDTH, MAX_FRAME_TUPLE, MINIMAL_TUPLE_HEADER, MINIMAL_TUPLE_OFFSET, max_align,
 };
 
 /// Widest row that can be sent: a message less its other fields.
@@ -148,10 +147,16 @@ impl RowEncoder {
         for column in &self.columns {
             column.write(first, &mut self.at, out);
         }
-        debug_assert!(self.at.iter().zip(first..last).try_fold(start, |base, (&at, row)| {
-            (at as usize == base + self.lengths[row] as usize).then_some(base + max_align(self.lengths[row] as usize))
-        })
-        .is_some());
+        debug_assert!(
+            self.at
+                .iter()
+                .zip(first..last)
+                .try_fold(start, |base, (&at, row)| {
+                    (at as usize == base + self.lengths[row] as usize)
+                        .then_some(base + max_align(self.lengths[row] as usize))
+                })
+                .is_some()
+        );
         self.next = last;
     }
 

@@ -232,7 +232,12 @@ struct Executions {
 }
 
 impl Executions {
-    fn queue(&mut self, partition: usize, partitions: usize, new: impl FnOnce() -> ChunkQueue) -> Result<Arc<ChunkQueue>> {
+    fn queue(
+        &mut self,
+        partition: usize,
+        partitions: usize,
+        new: impl FnOnce() -> ChunkQueue,
+    ) -> Result<Arc<ChunkQueue>> {
         let complete = self.current.as_ref().is_none_or(|(_, called)| called.iter().all(|called| *called));
         if complete {
             self.current = Some((Arc::new(new()), vec![false; partitions]));

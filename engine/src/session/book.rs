@@ -83,7 +83,9 @@ impl Book {
             return Err(Error::Protocol(fusion_proto::Error::Unexpected("query id is in use")));
         }
         if self.held.len() >= MAX_SESSION_QUERIES {
-            return Err(Error::Resources(format!("too many open queries in one session (limit {MAX_SESSION_QUERIES})")));
+            return Err(Error::Resources(format!(
+                "too many open queries in one session (limit {MAX_SESSION_QUERIES})"
+            )));
         }
         if (self.held.len() + 1) * MIN_QUERY_FRAMES + self.extra() > self.slots.len() {
             return Err(Error::Resources("too few frames are left for another query in this session".to_owned()));
@@ -136,7 +138,7 @@ impl Book {
     }
 
     /// Takes a frame that the backend gives, and says whose it was.
-    fn from_backend(&mut self, number: FrameNumber) -> Result<(Frame, QueryId, Purpose)> {
+    fn take_from_backend(&mut self, number: FrameNumber) -> Result<(Frame, QueryId, Purpose)> {
         let slot = self.slots.get_mut(usize::from(number.0)).ok_or_else(not_owner)?;
         if slot.owner != Owner::Backend {
             return Err(not_owner());
@@ -150,7 +152,7 @@ impl Book {
 
     /// A frame of pages that the backend sent for a query.
     pub fn receive(&mut self, number: FrameNumber, query: QueryId) -> Result<Frame> {
-        match self.from_backend(number)? {
+        match self.take_from_backend(number)? {
             (frame, owner, Purpose::Pages) if owner == query => Ok(frame),
             _ => Err(not_owner()),
         }
@@ -158,7 +160,7 @@ impl Book {
 
     /// A frame that the backend returned unused or read; gives its query and purpose.
     pub fn returned(&mut self, number: FrameNumber) -> Result<(QueryId, Purpose)> {
-        let (frame, query, purpose) = self.from_backend(number)?;
+        let (frame, query, purpose) = self.take_from_backend(number)?;
         self.give_back(frame);
         Ok((query, purpose))
     }

@@ -45,7 +45,7 @@ impl Reader {
     /// The next message; None at the end.
     async fn next(&mut self) -> Result<Option<FromBackend>> {
         loop {
-            if let Some(message) = self.decoder.next()? {
+            if let Some(message) = self.decoder.take()? {
                 return Ok(Some(message));
             }
             let read = self.socket.read(&mut self.buffer).await.map_err(Error::io("read from backend"))?;
@@ -82,11 +82,12 @@ pub async fn serve(engine: Arc<Engine>, mut stream: UnixStream) -> Result<()> {
     let (outgoing, queue) = mpsc::channel(MAX_QUEUED_MESSAGES);
     let session = Session::new(engine, segment, outgoing)?;
     let (socket, write_half) = stream.into_split();
-    let writer = tokio::spawn(write(queue, write_half));
+    let mut writer = tokio::spawn(write(queue, write_half));
     let mut reader = Reader { socket, decoder, buffer: vec![0; READ_BUFFER] };
     let result = tokio::select! {
         result = read(&session, &mut reader) => result,
         () = session.ended.notified() => Err(Error::Resources("backend does not read its messages".to_owned())),
+        _ = &mut writer => Ok(()),
     };
     session.close();
     writer.abort();
@@ -109,7 +110,7 @@ impl First<'_> {
     async fn hello(&mut self) -> Result<Option<Hello>> {
         let mut buffer = [0; 4096];
         loop {
-            match self.decoder.next::<FromBackend>()? {
+            match self.decoder.take::<FromBackend>()? {
                 Some(FromBackend::Hello(hello)) => return Ok(Some(hello)),
                 Some(_) => return Err(unexpected("a session that does not open with hello")),
                 None => {}
@@ -195,7 +196,8 @@ async fn read(session: &Arc<Session>, reader: &mut Reader) -> Result<()> {
     Ok(())
 }
 
-/// Writes what is queued, until the session is over.
+/// Writes what is queued, until the session is over. Its end is the session's: the backend is gone, or waits for an answer
+/// that cannot be sent.
 async fn write(mut queue: mpsc::Receiver<Outgoing>, mut socket: OwnedWriteHalf) {
     let mut batch = Vec::with_capacity(WRITE_BATCH);
     let mut bytes = Vec::new();
@@ -214,7 +216,6 @@ async fn write(mut queue: mpsc::Receiver<Outgoing>, mut socket: OwnedWriteHalf) 
                 bytes.clear();
             }
         }
-        // A backend that is gone is noticed by the reader.
         if socket.write_all(&bytes).await.is_err() {
             return;
         }

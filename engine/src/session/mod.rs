@@ -268,14 +268,27 @@ impl Session {
         self.distribute(&mut state);
     }
 
+    /// Sends a wide row, likewise.
+    fn send_wide_row(&self, query: QueryId, tuple: Vec<u8>, permit: OwnedSemaphorePermit) {
+        let state = self.state();
+        if state.queries.contains_key(&query) {
+            self.queue(Outgoing { message: FromEngine::WideRow { query, tuple }, _permit: Some(permit) });
+        }
+    }
+
     /// Takes a frame for result rows; None: wait for the inbox.
     fn take_tuple_frame(&self, query: QueryId) -> Option<Frame> {
         self.state().book.take(query, Purpose::Tuples)
     }
 
-    /// Sends a frame of result rows.
+    /// Sends a frame of result rows; those of a query that has been answered meanwhile are nobody's.
     fn send_tuples(&self, query: QueryId, frame: Frame) {
         let mut state = self.state();
+        if !state.queries.contains_key(&query) {
+            state.book.give_back(frame);
+            self.distribute(&mut state);
+            return;
+        }
         let frame = state.book.lend(frame);
         self.send(FromEngine::Tuples { query, frame });
     }

@@ -3,13 +3,12 @@
 //! Invariants: a frame that a query holds goes back to the book when its guard is dropped, however the query ends; the
 //! first failure that the session reports to a query ends it.
 
-use super::{Outgoing, Session};
+use super::Session;
 use crate::error::{Error, Result};
 use crate::metrics::QueryCounters;
 use crate::scan::{PageBytes, PageSource, RangeEvent};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
 use fusion_common::{BlockNumber, QueryId, ScanId};
-use fusion_proto::message::FromEngine;
 use fusion_proto::segment::Frame;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -120,8 +119,7 @@ impl QueryHandle {
     /// Sends a row that is too wide for a frame, when fewer than the limit wait for the socket.
     pub async fn send_wide_row(&self, tuple: Vec<u8>) -> Result<()> {
         let permit = Arc::clone(&self.session.wide_rows).acquire_owned().await.map_err(|_| Error::Canceled)?;
-        let message = FromEngine::WideRow { query: self.query, tuple };
-        self.session.queue(Outgoing { message, _permit: Some(permit) });
+        self.session.send_wide_row(self.query, tuple, permit);
         Ok(())
     }
 }

@@ -1,7 +1,8 @@
 //! The stages of a query: parse, bind, optimize, translate, begin, exec, end.
 //!
-//! Each query is one task on the query threads. However it ends – rows sent, error, cancelled, panic – its streams are dropped
-//! first, and then its one last message goes out.
+//! Each query is one task on the query threads, watched by one on the socket threads, which ends it when it is cancelled and
+//! sends its one last message, whatever the end is: rows sent, error, cancelled, panic. A cancelled query may compute on until its
+//! next await; the session no longer knows it by then, so that it can neither send nor ask for anything.
 
 use super::Session;
 use super::query::{Inbox, QueryHandle};
@@ -23,10 +24,9 @@ use fusion_common::{ColumnType, ScanId, SqlError, SqlState};
 use fusion_proto::codec;
 use fusion_proto::message::{Execute, FromEngine};
 use fusion_proto::plan::Plan;
-use futures::FutureExt;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use tokio::task::JoinHandle;
 
 /// Longest plan text that is sent, bytes.
 const MAX_PLAN_TEXT: usize = 1 << 20;
@@ -55,18 +55,43 @@ pub fn start(session: &Arc<Session>, execute: Box<Execute>, kind: Kind) -> Resul
     }
     let handle = QueryHandle::new(Arc::clone(session), query, inbox);
     engine.counters.query_started();
-    engine.counters.queries.increment();
-    engine.queries.spawn(drive(handle, execute, kind));
+    let running = Running::new(handle.clone());
+    let work = engine.queries.spawn(async move { run(&running.0, *execute, kind).await });
+    tokio::spawn(watch(handle, work));
     Ok(())
 }
 
-/// Runs a query to its end, whatever that is.
-async fn drive(handle: QueryHandle, execute: Box<Execute>, kind: Kind) {
-    let work = AssertUnwindSafe(run(&handle, *execute, kind)).catch_unwind();
+/// Counts a query for as long as its task lives.
+struct Running(QueryHandle);
+
+impl Running {
+    fn new(handle: QueryHandle) -> Self {
+        handle.session().engine().counters.queries.increment();
+        Self(handle)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.session().engine().counters.queries.decrement();
+    }
+}
+
+/// Waits for the end of a query and answers.
+async fn watch(handle: QueryHandle, mut work: JoinHandle<Result<FromEngine>>) {
     let result = tokio::select! {
         biased;
-        failure = handle.inbox().failed() => Err(failure),
-        result = work => result.unwrap_or_else(|panic| Err(Error::Panic(panic_text(panic.as_ref())))),
+        failure = handle.inbox().failed() => {
+            work.abort();
+            Err(failure)
+        }
+        result = &mut work => match result {
+            Ok(result) => result,
+            Err(error) => Err(match error.try_into_panic() {
+                Ok(panic) => Error::Panic(panic_text(panic.as_ref())),
+                Err(_) => Error::Canceled,
+            }),
+        },
     };
     let query = handle.id();
     let last = result.unwrap_or_else(|error| {
@@ -76,7 +101,6 @@ async fn drive(handle: QueryHandle, execute: Box<Execute>, kind: Kind) {
         }
         FromEngine::Failed { query, error }
     });
-    handle.session().engine().counters.queries.decrement();
     handle.session().close_query(query, last);
 }
 
