@@ -4,9 +4,9 @@
 //! [`Source::Computed`]. A column that is neither is one that the parser found to depend on a primary key in GROUP BY: it becomes
 //! one more grouping column, which changes no group.
 
+use super::expr::is_parameter;
 use super::scope::{Bound, Column, Scope, Source};
 use super::select::check_grouping;
-use super::sublink::is_constant;
 use super::{Refusal, Result, Translator, check_width, collation};
 use crate::pg::names;
 use crate::pg::node::{AggregateNode, Node, NodeRef, Walk};
@@ -66,7 +66,7 @@ impl<'q> Translator<'q, '_> {
             let key = self.expr(target.expr, scope)?;
             let ty = target.expr.type_ref();
             check_grouping("GROUP BY", clause.equality, key.held, ty)?;
-            constant &= is_constant(target.expr);
+            constant &= is_parameter(target.expr);
             columns.push(column_of(target.expr, key.held));
             groups.push(key.expr);
         }

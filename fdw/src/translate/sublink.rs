@@ -7,9 +7,8 @@
 //! A correlated sub-select must be a plain `SELECT … FROM … WHERE …`: its conjuncts that refer to the outer query become the
 //! join's. An uncorrelated one of ANY may be any query that translates.
 
-use super::expr::is_parameter;
 use super::from::From;
-use super::scope::{Bound, Column, Scope, Source, Typed};
+use super::scope::{Bound, Column, Scope, Source, Typed, visit_columns};
 use super::select::Place;
 use super::{Refusal, Result, Translator, check_depth};
 use crate::pg::node::{BoolOp, Node, NodeRef, SubLinkNode, Var};
@@ -55,8 +54,13 @@ impl<'q> Translator<'q, '_> {
             test => self.correlated(&left, join.link, test)?,
         };
         let width = left.columns.len() as u32;
-        if !predicates.iter().any(|predicate| refers_below(predicate, width)) {
-            return Err(Refusal::unsupported("a subquery whose condition does not depend on the outer row"));
+        let relates = |predicate: &Expr| {
+            let (mut outer, mut inner) = (false, false);
+            visit_columns(predicate, &mut |column| if column < width { outer = true } else { inner = true });
+            outer && inner
+        };
+        if !predicates.iter().any(relates) {
+            return Err(Refusal::unsupported("a subquery whose rows have no condition in common with the outer row"));
         }
         let rel = Rel::Join { kind: join.kind, left: Box::new(left.rel), right: Box::new(right), predicates };
         Ok(Bound { rel, columns: left.columns })
@@ -125,15 +129,3 @@ impl<'q> Translator<'q, '_> {
 
 /// A column that no expression names.
 const HIDDEN: Source<'static> = Source::Column(Var { rtindex: 0, attnum: 0, level: u32::MAX });
-
-/// Whether an expression uses one of the first `width` columns.
-fn refers_below(expr: &Expr, width: u32) -> bool {
-    let mut found = false;
-    super::scope::visit_columns(expr, &mut |column| found |= column < width);
-    found
-}
-
-/// Whether the backend can evaluate a condition before execution.
-pub(super) fn is_constant(conjunct: NodeRef<'_>) -> bool {
-    is_parameter(conjunct)
-}
