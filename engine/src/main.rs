@@ -46,10 +46,11 @@ fn run(config: Config) -> fusion_engine::Result<()> {
         config.socket.display()
     );
     let server = Server::start(config)?;
-    log::line(Level::Log, &text);
     let stopped = server.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
+        // Whoever reads this may send signals.
+        log::line(Level::Log, &text);
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
