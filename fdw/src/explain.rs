@@ -44,11 +44,8 @@ pub unsafe extern "C-unwind" fn explain_foreign_scan(
 fn analyzed(state: &FusionScan, output: &Output) {
     let Some(metrics) = &state.metrics else { return };
     if output.shows_timing() {
-        let stages: Vec<_> = metrics
-            .stages
-            .iter()
-            .map(|(stage, micros)| format!("{stage} {:.3} ms", *micros as f64 / 1000.0))
-            .collect();
+        let stages: Vec<_> =
+            metrics.stages.iter().map(|(stage, micros)| format!("{stage} {:.3} ms", *micros as f64 / 1000.0)).collect();
         output.text("Fusion Stages", &stages.join(", "));
     }
     output.integer("Fusion Pages", metrics.pages);
@@ -72,8 +69,6 @@ fn explain_route(query: &str) -> Result<(String, Option<String>)> {
 
 /// SQL: `fusion.explain_route(query text)`.
 #[pg_extern(sql = false)]
-fn fusion_explain_route(
-    query: &str,
-) -> TableIterator<'static, (name!(route, String), name!(reason, Option<String>))> {
+fn fusion_explain_route(query: &str) -> TableIterator<'static, (name!(route, String), name!(reason, Option<String>))> {
     TableIterator::once(explain_route(query).or_raise())
 }

@@ -42,8 +42,7 @@ impl Feed {
     pub unsafe fn begin(relid: pg_sys::Oid, snapshot: pg_sys::Snapshot, attnums: &[i16]) -> Self {
         // SAFETY: as the caller's.
         let reader = unsafe { HeapReader::begin(relid, snapshot) };
-        let flattener =
-            if reader.has_toast() { Flattener::new(reader.tuple_descriptor(), attnums) } else { None };
+        let flattener = if reader.has_toast() { Flattener::new(reader.tuple_descriptor(), attnums) } else { None };
         Self { reader, flattener }
     }
 

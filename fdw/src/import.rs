@@ -5,10 +5,10 @@
 
 use crate::error::{OrRaise, Result};
 use crate::options::{SCHEMA_NAME, TABLE_NAME};
-use crate::pg::catalog;
+use crate::pg::{catalog, planner};
 use fusion_common::{SqlError, SqlState};
-use pgrx::spi::Spi;
 use pgrx::PgList;
+use pgrx::spi::Spi;
 use pgrx::{datum::DatumWithOid, pg_guard, pg_sys};
 
 /// One row per relation: the statement that makes its fusion table. $1: schema, $2: names of LIMIT TO or EXCEPT, $3: 'all', 'limit' or
@@ -85,9 +85,7 @@ pub unsafe extern "C-unwind" fn import_foreign_schema(
     let mut list = PgList::<std::ffi::c_char>::new();
     for statement in statements {
         // The list's elements are plain C strings that PostgreSQL parses.
-        let statement = std::ffi::CString::new(statement).unwrap_or_default();
-        // SAFETY: a valid C string, copied into the current context.
-        list.push(unsafe { pg_sys::pstrdup(statement.as_ptr()) });
+        list.push(planner::c_string(&statement));
     }
     list.into_pg()
 }

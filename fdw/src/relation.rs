@@ -137,12 +137,7 @@ fn match_columns(relid: Oid, foreign: &Relation, heap: &Relation) -> Result<Vec<
         .collect()
 }
 
-fn type_mismatch(
-    foreign: &Relation,
-    heap: &Relation,
-    column: &catalog::Column,
-    found: &catalog::Column,
-) -> SqlError {
+fn type_mismatch(foreign: &Relation, heap: &Relation, column: &catalog::Column, found: &catalog::Column) -> SqlError {
     let (has, wants) = (catalog::type_name(column.ty), catalog::type_name(found.ty));
     let name = catalog::quote_identifier(&column.name);
     let mut error = SqlError::new(

@@ -40,7 +40,7 @@ impl Engine {
             self.decoder.push(&buffer[..count]);
         }
         self.socket.set_nonblocking(false).unwrap();
-        std::iter::from_fn(|| self.decoder.next().unwrap()).collect()
+        std::iter::from_fn(|| self.decoder.take().unwrap()).collect()
     }
 }
 

@@ -55,8 +55,8 @@ impl Decoder {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// The next whole message, or None until more bytes come.
-    pub fn next<M: DeserializeOwned>(&mut self) -> Result<Option<M>> {
+    /// Takes the next whole message, or None until more bytes come.
+    pub fn take<M: DeserializeOwned>(&mut self) -> Result<Option<M>> {
         let pending = &self.buffer[self.start..];
         let Some((prefix, body)) = pending.split_first_chunk::<PREFIX>() else {
             return Ok(None);
@@ -89,7 +89,7 @@ mod tests {
             let mut seen = 0u64;
             for piece in wire.chunks(step) {
                 decoder.push(piece);
-                while let Some((n, body)) = decoder.next::<(u64, Vec<u8>)>().unwrap() {
+                while let Some((n, body)) = decoder.take::<(u64, Vec<u8>)>().unwrap() {
                     assert_eq!((n, body.len()), (seen, n as usize * 7));
                     seen += 1;
                 }
@@ -102,7 +102,7 @@ mod tests {
     fn a_length_over_the_limit_is_refused_before_it_is_read() {
         let mut decoder = Decoder::default();
         decoder.push(&u32::MAX.to_le_bytes());
-        assert!(matches!(decoder.next::<u64>(), Err(Error::MessageTooLarge(_))));
+        assert!(matches!(decoder.take::<u64>(), Err(Error::MessageTooLarge(_))));
     }
 
     #[test]

@@ -46,6 +46,7 @@ pub enum FromBackend {
         /// Its line pointer, from 1.
         offset_number: u16,
         /// HeapTupleHeader and data.
+        #[serde(with = "serde_bytes")]
         tuple: Vec<u8>,
     },
     /// All blocks of the range have been sent.
@@ -115,6 +116,7 @@ pub enum FromEngine {
         /// The query.
         query: QueryId,
         /// MinimalTuple bytes.
+        #[serde(with = "serde_bytes")]
         tuple: Vec<u8>,
     },
     /// All rows have been sent.
@@ -163,6 +165,7 @@ pub struct Execute {
     /// Its id.
     pub query: QueryId,
     /// [`crate::plan::Plan`] by [`crate::codec::to_bytes`]: opaque here, so that its hash can be a key.
+    #[serde(with = "serde_bytes")]
     pub plan: Vec<u8>,
     /// Values of `Expr::Param`, by index; None is NULL.
     pub params: Vec<Option<Value>>,

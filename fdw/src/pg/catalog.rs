@@ -37,9 +37,8 @@ impl Relation {
     /// Opens `relid` under AccessShareLock; None if it is gone.
     pub fn open(relid: Oid) -> Option<Self> {
         // SAFETY: main thread, in a transaction; try_relation_open gives null for a relation that is gone.
-        let relation = unsafe {
-            pg_sys::try_relation_open(pg_sys::Oid::from(relid), pg_sys::AccessShareLock as pg_sys::LOCKMODE)
-        };
+        let relation =
+            unsafe { pg_sys::try_relation_open(pg_sys::Oid::from(relid), pg_sys::AccessShareLock as pg_sys::LOCKMODE) };
         (!relation.is_null()).then_some(Self(relation))
     }
 
@@ -56,11 +55,6 @@ impl Relation {
     /// `relkind`.
     pub fn kind(&self) -> u8 {
         self.class().relkind as u8
-    }
-
-    /// `relpersistence`.
-    pub fn persistence(&self) -> u8 {
-        self.class().relpersistence as u8
     }
 
     /// `relrowsecurity`.
@@ -224,7 +218,8 @@ pub fn type_layout(oid: Oid) -> (i16, bool) {
 /// An identifier, quoted if it has to be.
 pub fn quote_identifier(name: &str) -> String {
     // SAFETY: a valid C string; the result is it, or palloc'd.
-    CString::new(name).map_or_else(|_| name.to_owned(), |name| unsafe { string(pg_sys::quote_identifier(name.as_ptr())) })
+    CString::new(name)
+        .map_or_else(|_| name.to_owned(), |name| unsafe { string(pg_sys::quote_identifier(name.as_ptr())) })
 }
 
 /// Whether the database's encoding is UTF8.

@@ -8,7 +8,10 @@ use pgrx::pg_sys;
 ///
 /// # Safety
 /// `exprs` is a list of planned expressions, `parent` the plan state that evaluates them.
-pub unsafe fn init_expressions(exprs: *mut pg_sys::List, parent: *mut pg_sys::PlanState) -> Vec<*mut pg_sys::ExprState> {
+pub unsafe fn init_expressions(
+    exprs: *mut pg_sys::List,
+    parent: *mut pg_sys::PlanState,
+) -> Vec<*mut pg_sys::ExprState> {
     // SAFETY: as the caller's.
     unsafe {
         let states = pg_sys::ExecInitExprList(exprs, parent);

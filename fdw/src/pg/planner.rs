@@ -45,7 +45,9 @@ pub unsafe fn plan_natively(query: *mut pg_sys::Query, args: PlannerArgs) -> *mu
     // SAFETY: as the caller's; NEXT_PLANNER is only written at load.
     unsafe {
         match NEXT_PLANNER {
-            Some(next) => pg_sys::ffi::pg_guard_ffi_boundary(|| next(query, query_string, cursor_options, bound_params)),
+            Some(next) => {
+                pg_sys::ffi::pg_guard_ffi_boundary(|| next(query, query_string, cursor_options, bound_params))
+            }
             None => pg_sys::standard_planner(query, query_string, cursor_options, bound_params),
         }
     }
@@ -189,7 +191,7 @@ pub unsafe fn replace_by_subquery(query: *mut pg_sys::Query, rte: *mut pg_sys::R
 unsafe fn analyze_select(select: &str, check_as: pg_sys::Oid) -> *mut pg_sys::Query {
     // SAFETY: a valid statement of one SELECT: one raw statement, one query, whose first range-table entry is the relation.
     unsafe {
-        let text = pg_sys::pstrdup(CString::new(select).unwrap_or_default().as_ptr());
+        let text = c_string(select);
         let raw = pgrx::PgList::<pg_sys::RawStmt>::from_pg(pg_sys::pg_parse_query(text));
         let query = pg_sys::parse_analyze_fixedparams(
             raw.get_ptr(0).unwrap_or(std::ptr::null_mut()),
@@ -402,15 +404,45 @@ pub unsafe fn foreign_path(
         let (rows, outer) = ((*base).rows, (*base).lateral_relids);
         #[cfg(any(feature = "pg15", feature = "pg16"))]
         return pg_sys::create_foreignscan_path(
-            root, base, null_mut(), rows, startup_cost, total_cost, null_mut(), outer, null_mut(), null_mut(),
+            root,
+            base,
+            null_mut(),
+            rows,
+            startup_cost,
+            total_cost,
+            null_mut(),
+            outer,
+            null_mut(),
+            null_mut(),
         );
         #[cfg(feature = "pg17")]
         return pg_sys::create_foreignscan_path(
-            root, base, null_mut(), rows, startup_cost, total_cost, null_mut(), outer, null_mut(), null_mut(), null_mut(),
+            root,
+            base,
+            null_mut(),
+            rows,
+            startup_cost,
+            total_cost,
+            null_mut(),
+            outer,
+            null_mut(),
+            null_mut(),
+            null_mut(),
         );
         #[cfg(feature = "pg18")]
         return pg_sys::create_foreignscan_path(
-            root, base, null_mut(), rows, 0, startup_cost, total_cost, null_mut(), outer, null_mut(), null_mut(), null_mut(),
+            root,
+            base,
+            null_mut(),
+            rows,
+            0,
+            startup_cost,
+            total_cost,
+            null_mut(),
+            outer,
+            null_mut(),
+            null_mut(),
+            null_mut(),
         );
     }
 }
@@ -477,10 +509,10 @@ pub unsafe fn single_table_query(
         (*query).canSetTag = true;
         let outer_rte = *(*root).simple_rte_array.add((*base).relid as usize);
         let rte = copy(outer_rte);
-        let selected = attributes.iter().zip(1i32..).filter(|(used, _)| **used).fold(
-            std::ptr::null_mut(),
-            |set, (_, attnum)| pg_sys::bms_add_member(set, attnum - pg_sys::FirstLowInvalidHeapAttributeNumber),
-        );
+        let selected =
+            attributes.iter().zip(1i32..).filter(|(used, _)| **used).fold(std::ptr::null_mut(), |set, (_, attnum)| {
+                pg_sys::bms_add_member(set, attnum - pg_sys::FirstLowInvalidHeapAttributeNumber)
+            });
         set_access(root, query, rte, selected);
         (*rte).securityQuals = std::ptr::null_mut();
         let mut rtable = pgrx::PgList::new();
@@ -511,8 +543,11 @@ pub unsafe fn single_table_query(
         from.push(reference);
         let tree: *mut pg_sys::FromExpr = make_node(NodeTag::T_FromExpr);
         (*tree).fromlist = from.into_pg();
-        (*tree).quals =
-            if quals.is_empty() { std::ptr::null_mut() } else { pg_sys::make_ands_explicit(conjuncts.into_pg()).cast() };
+        (*tree).quals = if quals.is_empty() {
+            std::ptr::null_mut()
+        } else {
+            pg_sys::make_ands_explicit(conjuncts.into_pg()).cast()
+        };
         (*query).jointree = tree;
         query
     }
@@ -624,13 +659,8 @@ pub unsafe fn plan_text(text: &str) -> Result<(), String> {
         let (1, Some(statement)) = (raw.len(), raw.get_ptr(0)) else {
             return Err("exactly one statement is expected".to_owned());
         };
-        let queries = pg_sys::pg_analyze_and_rewrite_fixedparams(
-            statement,
-            text,
-            std::ptr::null(),
-            0,
-            std::ptr::null_mut(),
-        );
+        let queries =
+            pg_sys::pg_analyze_and_rewrite_fixedparams(statement, text, std::ptr::null(), 0, std::ptr::null_mut());
         for query in pgrx::PgList::<pg_sys::Query>::from_pg(queries).iter_ptr() {
             if (*query).commandType == pg_sys::CmdType::CMD_UTILITY {
                 return Err("a utility statement has no route".to_owned());
@@ -640,4 +670,11 @@ pub unsafe fn plan_text(text: &str) -> Result<(), String> {
         }
         Ok(())
     }
+}
+
+/// A palloc'd C string.
+pub fn c_string(text: &str) -> *mut std::ffi::c_char {
+    let text = CString::new(text).unwrap_or_default();
+    // SAFETY: a valid C string, copied into the current context.
+    unsafe { pg_sys::pstrdup(text.as_ptr()) }
 }

@@ -26,6 +26,7 @@ pub unsafe fn attributes<'a>(
 ) -> impl ExactSizeIterator<Item = &'a pg_sys::FormData_pg_attribute> {
     // SAFETY: the caller vouches for the descriptor; natts attributes stand in it.
     let count = unsafe { (*descriptor).natts } as usize;
+    // SAFETY: index < natts.
     (0..count).map(move |index| unsafe { &*attribute_at(descriptor, index) })
 }
 
@@ -164,12 +165,7 @@ impl Flattener {
             pg_sys::MemoryContextReset(self.context);
             let old = pg_sys::MemoryContextSwitchTo(self.context);
             let mut source = *tuple;
-            pg_sys::heap_deform_tuple(
-                &mut source,
-                self.descriptor,
-                self.values.as_mut_ptr(),
-                self.nulls.as_mut_ptr(),
-            );
+            pg_sys::heap_deform_tuple(&mut source, self.descriptor, self.values.as_mut_ptr(), self.nulls.as_mut_ptr());
             let mut any = false;
             for &index in &self.external {
                 if self.nulls[index] {

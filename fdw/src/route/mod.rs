@@ -13,11 +13,11 @@ pub mod native;
 pub mod plan;
 
 use crate::error::{OrRaise, Result, report};
-use crate::pg::planner::{self, PlannerArgs};
+use crate::guc;
 use crate::pg::catalog;
+use crate::pg::planner::{self, PlannerArgs};
 use crate::relation::HeapRelation;
 use crate::translate::{self, Refusal, Translation};
-use crate::guc;
 use fusion_common::{SqlError, SqlState};
 use native::NativeQuery;
 use pgrx::{PgLogLevel, pg_guard, pg_sys};

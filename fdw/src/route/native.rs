@@ -40,8 +40,8 @@ pub struct FusionTable {
 pub unsafe fn fusion_server(rte: *const pg_sys::RangeTblEntry) -> Option<pg_sys::Oid> {
     // SAFETY: as the caller's.
     unsafe {
-        let is_foreign = (*rte).rtekind == pg_sys::RTEKind::RTE_RELATION
-            && (*rte).relkind as u8 == pg_sys::RELKIND_FOREIGN_TABLE;
+        let is_foreign =
+            (*rte).rtekind == pg_sys::RTEKind::RTE_RELATION && (*rte).relkind as u8 == pg_sys::RELKIND_FOREIGN_TABLE;
         if is_foreign { catalog::fusion_server((*rte).relid.to_u32()) } else { None }
     }
 }

@@ -12,6 +12,7 @@
 use super::native::NativeQuery;
 use crate::error::Result;
 use crate::pg::planner::{self, PlannerArgs};
+use crate::pg::query::QueryRef;
 use crate::translate::{PostSort, ScanRelation, Translation};
 use fusion_common::{Oid, SqlError, TypeRef};
 use fusion_proto::codec;
@@ -151,23 +152,24 @@ struct ResultColumn {
 }
 
 /// Result columns: the query's own, then those that only a sort above needs.
+///
+/// The expressions are for EXPLAIN VERBOSE alone; what its deparser cannot print in a plan becomes a NULL of the type.
 unsafe fn result_columns(parse: *mut pg_sys::Query, translation: &Translation) -> Vec<ResultColumn> {
-    // SAFETY: a rewritten query.
-    let entries: Vec<*mut pg_sys::TargetEntry> = unsafe {
-        let list = PgList::<pg_sys::TargetEntry>::from_pg((*parse).targetList);
-        list.iter_ptr().filter(|&entry| !(*entry).resjunk).collect()
-    };
+    // SAFETY: a rewritten query; its copy lives in the planner's memory context.
+    let query = unsafe { QueryRef::copy(parse) };
+    query.normalise();
+    let targets: Vec<_> = query.targets().into_iter().filter(|target| !target.junk).collect();
     let columns = translation.plan.output.iter().enumerate();
     columns
         .map(|(index, column)| {
-            // EXPLAIN VERBOSE prints the expression; what its deparser cannot print in a plan becomes a NULL of the type.
             let null = || planner::null_const(column.ty).cast();
-            match entries.get(index) {
-                // SAFETY: a target entry of the query.
-                Some(&entry) => unsafe {
-                    let expr = planner::printable_expression(parse, (*entry).expr);
-                    ResultColumn { ty: column.ty, expr: expr.unwrap_or_else(null), name: (*entry).resname, hidden: false }
-                },
+            match targets.get(index) {
+                Some(target) => {
+                    // SAFETY: an expression of the target list of `parse`, normalised.
+                    let expr = unsafe { planner::printable_expression(parse, target.expr.as_ptr().cast()) };
+                    let name = planner::c_string(&target.name);
+                    ResultColumn { ty: column.ty, expr: expr.unwrap_or_else(null), name, hidden: false }
+                }
                 None => ResultColumn { ty: column.ty, expr: null(), name: std::ptr::null_mut(), hidden: true },
             }
         })
@@ -206,7 +208,7 @@ unsafe fn foreign_scan(
         }
         let private = Private::new(translation)?.to_list(native_stmt)?;
         let scan = pg_sys::make_foreignscan(
-            references(columns, pg_sys::INDEX_VAR as i32),
+            references(columns, pg_sys::INDEX_VAR),
             std::ptr::null_mut(),
             0,
             params.into_pg(),
@@ -239,7 +241,7 @@ unsafe fn sort_above(below: *mut pg_sys::Plan, columns: &[ResultColumn], post_so
             (*plan).total_cost = (*below).total_cost;
             (*plan).plan_rows = (*below).plan_rows;
             (*plan).plan_width = (*below).plan_width;
-            (*plan).targetlist = references(columns, pg_sys::OUTER_VAR as i32);
+            (*plan).targetlist = references(columns, pg_sys::OUTER_VAR);
         };
         let keys = &post_sort.keys;
         let sort: *mut pg_sys::Sort = planner::make_node(pg_sys::NodeTag::T_Sort);

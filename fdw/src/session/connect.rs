@@ -140,7 +140,7 @@ fn receive_welcome(socket: OwnedFd, deadline: Instant) -> Result<Connection, Fai
             }
             Err(error) => return Err(Failure::NotThere(format!("Reading from the engine failed: {error}."))),
         }
-        match decoder.next::<FromEngine>() {
+        match decoder.take::<FromEngine>() {
             Ok(None) => {}
             Ok(Some(FromEngine::Welcome { frames, .. })) => {
                 let segment = descriptor

@@ -272,7 +272,7 @@ impl Connection {
     }
 
     fn dispatch_all(&mut self) -> fusion_proto::Result<()> {
-        while let Some(message) = self.decoder.next()? {
+        while let Some(message) = self.decoder.take()? {
             self.dispatch(message)?;
         }
         Ok(())

@@ -160,11 +160,6 @@ pub fn status() -> Result<EngineStatus> {
     }
 }
 
-/// Whether this backend has a connection that was good when last used.
-pub fn connected() -> bool {
-    CURRENT.with_borrow(|current| current.as_ref().is_some_and(|connection| connection.borrow().lost().is_none()))
-}
-
 impl Query {
     /// The next event. Waits for it, and handles interrupts.
     ///
@@ -213,15 +208,6 @@ impl Query {
         self.connection.borrow_mut().send(&FromBackend::RangeDone { query: self.id, range })?;
         self.wait_for_backlog()
     }
-
-    /// Gives back a frame whose rows are no longer needed, or a grant that is not used. The same as dropping it.
-    pub fn return_frame(&mut self, frame: Frame) -> Result<()> {
-        drop(frame);
-        Ok(())
-    }
-
-    /// Ends the query. The same as dropping it.
-    pub fn cancel(self) {}
 
     fn wait_for_delivery(&mut self) -> Result<Delivery> {
         loop {

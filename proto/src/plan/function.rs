@@ -108,10 +108,10 @@ impl Function {
     pub fn from_oid(oid: Oid) -> Option<Self> {
         Some(match oid {
             176 => Self::Arith(Add, Int2),
-            177 | 178 | 179 => Self::Arith(Add, Int4),
+            177..=179 => Self::Arith(Add, Int4),
             463 | 837 | 841 | 1274 | 1278 => Self::Arith(Add, Int8),
             180 => Self::Arith(Sub, Int2),
-            181 | 182 | 183 => Self::Arith(Sub, Int4),
+            181..=183 => Self::Arith(Sub, Int4),
             464 | 838 | 942 | 1275 | 1279 => Self::Arith(Sub, Int8),
             152 => Self::Arith(Mul, Int2),
             141 | 170 | 171 => Self::Arith(Mul, Int4),
