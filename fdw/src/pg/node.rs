@@ -123,8 +123,6 @@ pub struct AggregateNode<'q> {
     pub distinct: Vec<Oid>,
     /// ORDER BY inside the call.
     pub ordered: bool,
-    /// `count(*)`.
-    pub star: bool,
     /// Ordered-set or hypothetical-set aggregate, or VARIADIC.
     pub special: bool,
     /// Collation that the aggregate uses.
@@ -291,7 +289,6 @@ impl<'q> AggregateNode<'q> {
                 .map(|clause| unsafe { clause.cast::<pg_sys::SortGroupClause>() }.eqop.to_u32())
                 .collect(),
             ordered: !aggref.aggorder.is_null(),
-            star: aggref.aggstar,
             special: aggref.aggvariadic || aggref.aggkind as u8 != b'n' || !aggref.aggdirectargs.is_null(),
             collation: aggref.inputcollid.to_u32(),
             level: aggref.agglevelsup,

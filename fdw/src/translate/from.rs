@@ -217,7 +217,7 @@ impl<'q> Translator<'q, '_> {
         });
         let filtered_rows = statistics.rows();
         self.statistics.push(statistics);
-        self.relations.push(ScanRelation { rtindex, attnums, relation });
+        self.relations.push(ScanRelation { relation, attnums });
         Ok(Bound { rel: Rel::Scan { scan: ScanId(id), filtered_rows }, columns })
     }
 

@@ -61,8 +61,6 @@ pub struct Translation {
 
 /// A heap relation that the plan scans.
 pub struct ScanRelation {
-    /// Range-table index *at the query level where it stands*; the [`HeapRelation`] says what it is.
-    pub rtindex: u32,
     /// The heap relation.
     pub relation: HeapRelation,
     /// Heap attribute numbers of `ScanDef::columns`, same order.

@@ -111,7 +111,7 @@ impl<'q> Translator<'q, '_> {
             if place != Place::Top {
                 return Err(super::sort::refusal(&keys));
             }
-            let post_sort = PostSort::new(&keys, query, visible.len() as u32);
+            let post_sort = PostSort::new(&keys, query)?;
             return Ok(Output { rel, columns, post_sort: Some(post_sort) });
         }
         rel = super::sort::sort(rel, &keys, &columns);

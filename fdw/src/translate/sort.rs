@@ -3,15 +3,18 @@
 //! The engine sorts where the order is the type's own and strings are in byte order. Any other order at the top of the query
 //! is PostgreSQL's: the plan then has neither Sort nor Limit, and [`PostSort`] says what to put above it.
 
+use super::expr::is_parameter;
 use super::select::OutputField;
 use super::{Refusal, Result, collation, operator};
 use crate::pg::names;
+use crate::pg::node::NodeRef;
 use crate::pg::query::{QueryRef, SortGroup, Target};
 use fusion_common::Oid;
 use fusion_proto::plan::{CompareOp, Expr, Rel, SortKey};
 use pgrx::pg_sys;
 
-/// Sorting (and LIMIT, OFFSET) that PostgreSQL does above the plan.
+/// Sorting (and LIMIT, OFFSET) that PostgreSQL does above the plan. The plan's columns are those of the result, then those that
+/// are sort keys only.
 #[derive(Debug)]
 pub struct PostSort {
     /// Keys, most significant first.
@@ -20,8 +23,6 @@ pub struct PostSort {
     pub limit_offset: *mut pg_sys::Node,
     /// LIMIT, likewise.
     pub limit_count: *mut pg_sys::Node,
-    /// The plan's first columns that are the result; the others are sort keys only.
-    pub visible_columns: u32,
 }
 
 /// A key of [`PostSort`].
@@ -97,18 +98,23 @@ pub(super) fn sort(input: Rel, keys: &[Key], columns: &[OutputField]) -> Rel {
 }
 
 impl PostSort {
-    pub(super) fn new(keys: &[Key], query: QueryRef<'_>, visible_columns: u32) -> Self {
+    pub(super) fn new(keys: &[Key], query: QueryRef<'_>) -> Result<Self> {
         let key = |key: &Key| PostSortKey {
             column: key.column as u32,
             sort_operator: key.clause.ordering,
             collation: key.collation,
             nulls_first: key.clause.nulls_first,
         };
-        Self {
+        // They go into the plan as they are, unplanned: a subquery must not be in them.
+        let row_count = |node: Option<NodeRef<'_>>| match node {
+            None => Ok(std::ptr::null_mut()),
+            Some(node) if is_parameter(node) => Ok(node.as_ptr()),
+            Some(_) => Err(Refusal::unsupported("a subquery in LIMIT or OFFSET")),
+        };
+        Ok(Self {
             keys: keys.iter().map(key).collect(),
-            limit_offset: query.offset().map_or(std::ptr::null_mut(), |node| node.as_ptr()),
-            limit_count: query.limit().map_or(std::ptr::null_mut(), |node| node.as_ptr()),
-            visible_columns,
-        }
+            limit_offset: row_count(query.offset())?,
+            limit_count: row_count(query.limit())?,
+        })
     }
 }
