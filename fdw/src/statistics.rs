@@ -200,14 +200,15 @@ impl Quals<'_> {
                     None => DEFAULT_EQUALITY,
                 };
                 let any = list.iter().map(equal).sum::<f64>().min(1.0);
-                if *negated { 1.0 - any } else { any }
+                if *negated { 1.0 - any - self.nulls(arg) } else { any }
             }
             ExprKind::Call { function: function @ (Function::Like | Function::NotLike), args } => {
                 let matches = match &args[..] {
                     [value, pattern] => self.pattern(value, pattern),
                     _ => DEFAULT_MATCH,
                 };
-                if *function == Function::Like { matches } else { 1.0 - matches }
+                let nulls = args.first().map_or(0.0, |value| self.nulls(value));
+                if *function == Function::Like { matches } else { 1.0 - matches - nulls }
             }
             ExprKind::Column(_) => match self.column(expr) {
                 Some(column) => self.equality(column, Constant::Known(&Value::Bool(true))),
@@ -232,6 +233,11 @@ impl Quals<'_> {
 
     fn null_fraction(&self, column: usize) -> f64 {
         self.statistics(column).map_or(0.0, |statistics| statistics.null_fraction)
+    }
+
+    /// Fraction of NULLs of an expression, 0 where unknown.
+    fn nulls(&self, expr: &Expr) -> f64 {
+        self.column(expr).map_or(0.0, |column| self.null_fraction(column))
     }
 
     fn compare(&self, op: CompareOp, column: usize, value: Constant<'_>) -> f64 {
