@@ -1,0 +1,154 @@
+//! Integer arithmetic and casts: PostgreSQL's int.c and int8.c. Every overflow is an error, division truncates.
+
+use super::failure::Failure;
+use super::kernel::{Argument, binary, unary};
+use arrow::array::{ArrayRef, ArrowPrimitiveType};
+use arrow::datatypes::{DataType, Decimal64Type, Decimal128Type, Float64Type, Int16Type, Int32Type, Int64Type};
+use datafusion::error::{DataFusionError, Result};
+use fusion_proto::plan::{ArithOp, NumberType};
+
+/// An integer type of PostgreSQL.
+trait Integer: Copy + Default + PartialEq {
+    const ZERO: Self;
+    const RANGE: Failure;
+    fn add(self, other: Self) -> Option<Self>;
+    fn sub(self, other: Self) -> Option<Self>;
+    fn mul(self, other: Self) -> Option<Self>;
+    /// None on overflow; the divisor is not 0.
+    fn div(self, other: Self) -> Option<Self>;
+    /// The divisor is not 0; MIN % -1 is 0.
+    fn modulo(self, other: Self) -> Self;
+    fn neg(self) -> Option<Self>;
+    fn abs(self) -> Option<Self>;
+}
+
+macro_rules! integer {
+    ($native:ty, $range:ident) => {
+        impl Integer for $native {
+            const ZERO: Self = 0;
+            const RANGE: Failure = Failure::$range;
+            fn add(self, other: Self) -> Option<Self> {
+                self.checked_add(other)
+            }
+            fn sub(self, other: Self) -> Option<Self> {
+                self.checked_sub(other)
+            }
+            fn mul(self, other: Self) -> Option<Self> {
+                self.checked_mul(other)
+            }
+            fn div(self, other: Self) -> Option<Self> {
+                self.checked_div(other)
+            }
+            fn modulo(self, other: Self) -> Self {
+                self.wrapping_rem(other)
+            }
+            fn neg(self) -> Option<Self> {
+                self.checked_neg()
+            }
+            fn abs(self) -> Option<Self> {
+                self.checked_abs()
+            }
+        }
+    };
+}
+
+integer!(i16, SmallintRange);
+integer!(i32, IntegerRange);
+integer!(i64, BigintRange);
+
+fn arith_of<T: ArrowPrimitiveType>(op: ArithOp, left: &Argument, right: &Argument) -> Result<ArrayRef>
+where
+    T::Native: Integer,
+{
+    type N<T> = <T as ArrowPrimitiveType>::Native;
+    let (left, right) = (left.primitive::<T>()?, right.primitive::<T>()?);
+    let range = N::<T>::RANGE;
+    let out = &T::DATA_TYPE;
+    match op {
+        ArithOp::Add => binary::<T, T, T>(left, right, out, |l, r| l.add(r).ok_or(range)),
+        ArithOp::Sub => binary::<T, T, T>(left, right, out, |l, r| l.sub(r).ok_or(range)),
+        ArithOp::Mul => binary::<T, T, T>(left, right, out, |l, r| l.mul(r).ok_or(range)),
+        ArithOp::Div => binary::<T, T, T>(left, right, out, |l, r| match r == N::<T>::ZERO {
+            true => Err(Failure::DivisionByZero),
+            false => l.div(r).ok_or(range),
+        }),
+        ArithOp::Mod => binary::<T, T, T>(left, right, out, |l, r| match r == N::<T>::ZERO {
+            true => Err(Failure::DivisionByZero),
+            false => Ok(l.modulo(r)),
+        }),
+    }
+}
+
+/// `+ - * / %` of two integers of one type.
+pub fn arith(op: ArithOp, number: NumberType, left: &Argument, right: &Argument) -> Result<ArrayRef> {
+    match number {
+        NumberType::Int2 => arith_of::<Int16Type>(op, left, right),
+        NumberType::Int4 => arith_of::<Int32Type>(op, left, right),
+        NumberType::Int8 => arith_of::<Int64Type>(op, left, right),
+        _ => not_an_integer(number),
+    }
+}
+
+fn sign_of<T: ArrowPrimitiveType>(absolute: bool, argument: &Argument) -> Result<ArrayRef>
+where
+    T::Native: Integer,
+{
+    let range = <T::Native as Integer>::RANGE;
+    unary::<T, T>(argument.primitive::<T>()?, &T::DATA_TYPE, |value| {
+        if absolute { value.abs() } else { value.neg() }.ok_or(range)
+    })
+}
+
+/// `- x`, or `abs(x)` where `absolute`.
+pub fn sign(absolute: bool, number: NumberType, argument: &Argument) -> Result<ArrayRef> {
+    match number {
+        NumberType::Int2 => sign_of::<Int16Type>(absolute, argument),
+        NumberType::Int4 => sign_of::<Int32Type>(absolute, argument),
+        NumberType::Int8 => sign_of::<Int64Type>(absolute, argument),
+        _ => not_an_integer(number),
+    }
+}
+
+fn cast_of<T: ArrowPrimitiveType>(to: NumberType, argument: &Argument) -> Result<ArrayRef>
+where
+    T::Native: Into<i64>,
+{
+    let column = argument.primitive::<T>()?;
+    let wide = |value: T::Native| -> i64 { value.into() };
+    match to {
+        NumberType::Int2 => unary::<T, Int16Type>(column, &DataType::Int16, |value| {
+            i16::try_from(wide(value)).map_err(|_| Failure::SmallintRange)
+        }),
+        NumberType::Int4 => unary::<T, Int32Type>(column, &DataType::Int32, |value| {
+            i32::try_from(wide(value)).map_err(|_| Failure::IntegerRange)
+        }),
+        NumberType::Int8 => unary::<T, Int64Type>(column, &DataType::Int64, |value| Ok(wide(value))),
+        NumberType::Float8 => unary::<T, Float64Type>(column, &DataType::Float64, |value| Ok(wide(value) as f64)),
+        _ => not_an_integer(to),
+    }
+}
+
+/// An integer to another integer type or to float8.
+pub fn cast(from: NumberType, to: NumberType, argument: &Argument) -> Result<ArrayRef> {
+    match from {
+        NumberType::Int2 => cast_of::<Int16Type>(to, argument),
+        NumberType::Int4 => cast_of::<Int32Type>(to, argument),
+        NumberType::Int8 => cast_of::<Int64Type>(to, argument),
+        _ => not_an_integer(from),
+    }
+}
+
+/// An integer to numeric of scale 0.
+pub fn to_numeric(from: NumberType, argument: &Argument, out: &DataType) -> Result<ArrayRef> {
+    match from {
+        NumberType::Int2 => unary::<Int16Type, Decimal64Type>(argument.primitive()?, out, |value| Ok(value.into())),
+        NumberType::Int4 => unary::<Int32Type, Decimal64Type>(argument.primitive()?, out, |value| Ok(value.into())),
+        NumberType::Int8 => unary::<Int64Type, Decimal128Type>(argument.primitive()?, out, |value| Ok(value.into())),
+        _ => not_an_integer(from),
+    }
+}
+
+#[cold]
+fn not_an_integer<T>(number: NumberType) -> Result<T> {
+    Err(DataFusionError::Internal(format!("{number:?} is not an integer")))
+}

@@ -1,0 +1,54 @@
+//! DataFusion's optimizer as this engine uses it, and the join order that it lacks.
+//!
+//! What is left out, and why:
+//!
+//! | rule | why |
+//! | --- | --- |
+//! | `AggregateStatistics` | it answers count, min and max from statistics, and ours are PostgreSQL's estimates |
+//! | `JoinSelection` exchanges sides by statistics that do not know our functions | [`join_order`] has chosen the sides; the rule only picks the mode |
+//!
+//! What was looked at, and stays: `SimplifyExpressions` (our arithmetic is calls, so that `x * 0` and the like are out of its reach;
+//! a constant call that fails is left for execution), `TypeCoercion` (the lowering gives both sides of each operator one type, and our
+//! functions take their arguments as they are), `CommonSubexprEliminate` (does not move a branch of CASE out of it),
+//! `SingleDistinctToGroupBy`, `EliminateOuterJoin` (needs [`crate::function::StrictFunction`] to be strict, which it is).
+
+pub mod join_order;
+
+use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::context::SessionState;
+use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
+use datafusion::prelude::SessionConfig;
+use std::sync::Arc;
+
+/// Rules of DataFusion that are not exact here.
+const LEFT_OUT: [&str; 1] = ["aggregate_statistics"];
+
+/// A session for one query.
+pub fn session_state(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> SessionState {
+    let mut config = config;
+    let options = config.options_mut();
+    // The sides are those of `join_order`.
+    options.optimizer.join_reordering = false;
+    let mut rules = PhysicalOptimizer::default().rules;
+    rules.retain(|rule| !LEFT_OUT.contains(&rule.name()));
+    SessionStateBuilder::new()
+        .with_config(config)
+        .with_runtime_env(runtime)
+        .with_default_features()
+        .with_physical_optimizer_rules(rules)
+        .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_that_are_left_out_exist() {
+        let rules = PhysicalOptimizer::default().rules;
+        for name in LEFT_OUT {
+            assert!(rules.iter().any(|rule| rule.name() == name), "{name}");
+        }
+    }
+}
