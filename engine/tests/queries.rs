@@ -194,3 +194,15 @@ fn a_corrupt_page_names_its_block() {
     let good = Table::numbered(100);
     assert_eq!(backend.run(execute(2, scan(), &BOTH, &good), &good).tuples.len(), 100);
 }
+
+#[test]
+fn blocks_come_once_and_in_order() {
+    let engine = TestEngine::start();
+    let table = Table::numbered(5_000);
+    let mut backend = Backend::open(&engine, 30);
+    backend.block_shift = 1;
+    let answer = backend.run(execute(1, scan(), &BOTH, &table), &table);
+    assert_eq!(answer.error().sqlstate.as_str(), "08P01", "the first block twice");
+    backend.block_shift = 0;
+    assert_eq!(backend.run(execute(2, scan(), &BOTH, &table), &table).tuples.len(), 5_000);
+}

@@ -122,6 +122,8 @@ pub struct Backend {
     pub kept: Vec<FrameNumber>,
     /// Ranges are not served.
     pub lazy: bool,
+    /// Blocks are named this much too low, from the second of a frame on.
+    pub block_shift: u32,
     pub asked_blocks: u64,
     pub status: Option<fusion_proto::message::EngineStatus>,
 }
@@ -181,6 +183,7 @@ impl Backend {
             keep_tuples: None,
             kept: Vec::new(),
             lazy: false,
+            block_shift: 0,
             asked_blocks: 0,
             status: None,
         }
@@ -333,7 +336,8 @@ impl Backend {
                     to.copy_from_slice(&page.image);
                     (1, 0)
                 };
-                writer.push_image(block, page.visible_count(), page.visible, copy).unwrap();
+                let named = if writer.is_empty() { block } else { block - self.block_shift };
+                writer.push_image(named, page.visible_count(), page.visible, copy).unwrap();
                 for (offset_number, tuple) in &page.flattened {
                     assert!(writer.push_flattened(*offset_number, tuple).unwrap());
                 }
