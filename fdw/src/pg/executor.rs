@@ -19,6 +19,20 @@ pub unsafe fn init_expressions(
     }
 }
 
+/// Runs `work` with `context` as the current memory context. (An ERROR leaves it to PostgreSQL to switch back.)
+///
+/// # Safety
+/// `context` is valid and outlives what `work` allocates in it.
+pub unsafe fn in_context<R>(context: pg_sys::MemoryContext, work: impl FnOnce() -> R) -> R {
+    // SAFETY: as the caller's.
+    unsafe {
+        let old = pg_sys::MemoryContextSwitchTo(context);
+        let result = work();
+        pg_sys::MemoryContextSwitchTo(old);
+        result
+    }
+}
+
 /// Evaluates an expression without columns; None is NULL.
 ///
 /// # Safety
@@ -84,20 +98,20 @@ impl NestedExecutor {
         // SAFETY: as the caller's. The QueryDesc lives in the per-query context of the outer executor; at abort the resource owner
         // and that context clean up, as for any portal.
         unsafe {
-            let old = pg_sys::MemoryContextSwitchTo((*outer).es_query_cxt);
-            let desc = pg_sys::CreateQueryDesc(
-                stmt,
-                (*outer).es_sourceText,
-                (*outer).es_snapshot,
-                (*outer).es_crosscheck_snapshot,
-                pg_sys::CreateDestReceiver(pg_sys::CommandDest::DestNone),
-                (*outer).es_param_list_info,
-                (*outer).es_queryEnv,
-                0,
-            );
-            pg_sys::ExecutorStart(desc, 0);
-            pg_sys::MemoryContextSwitchTo(old);
-            Self { desc }
+            in_context((*outer).es_query_cxt, || {
+                let desc = pg_sys::CreateQueryDesc(
+                    stmt,
+                    (*outer).es_sourceText,
+                    (*outer).es_snapshot,
+                    (*outer).es_crosscheck_snapshot,
+                    pg_sys::CreateDestReceiver(pg_sys::CommandDest::DestNone),
+                    (*outer).es_param_list_info,
+                    (*outer).es_queryEnv,
+                    0,
+                );
+                pg_sys::ExecutorStart(desc, 0);
+                Self { desc }
+            })
         }
     }
 
@@ -107,18 +121,19 @@ impl NestedExecutor {
         unsafe {
             let estate = (*self.desc).estate;
             let plan_state = (*self.desc).planstate;
-            let old = pg_sys::MemoryContextSwitchTo((*estate).es_query_cxt);
-            reset_per_tuple(estate);
-            let run = (*plan_state).ExecProcNode;
-            let slot = pg_sys::ffi::pg_guard_ffi_boundary(|| run.map_or(std::ptr::null_mut(), |run| run(plan_state)));
-            let is_empty = slot.is_null() || (*slot).tts_flags & pg_sys::TTS_FLAG_EMPTY as u16 != 0;
-            let slot = if is_empty || (*estate).es_junkFilter.is_null() {
-                slot
-            } else {
-                pg_sys::ExecFilterJunk((*estate).es_junkFilter, slot)
-            };
-            pg_sys::MemoryContextSwitchTo(old);
-            (!is_empty).then_some(slot)
+            in_context((*estate).es_query_cxt, || {
+                reset_per_tuple(estate);
+                let run = (*plan_state).ExecProcNode;
+                let slot =
+                    pg_sys::ffi::pg_guard_ffi_boundary(|| run.map_or(std::ptr::null_mut(), |run| run(plan_state)));
+                let is_empty = slot.is_null() || (*slot).tts_flags & pg_sys::TTS_FLAG_EMPTY as u16 != 0;
+                let filter = (*estate).es_junkFilter;
+                match (is_empty, filter.is_null()) {
+                    (true, _) => None,
+                    (false, true) => Some(slot),
+                    (false, false) => Some(pg_sys::ExecFilterJunk(filter, slot)),
+                }
+            })
         }
     }
 

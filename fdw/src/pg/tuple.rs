@@ -132,7 +132,7 @@ impl Flattener {
         if external.is_empty() {
             return None;
         }
-        // SAFETY: main thread; a child of the query's context, so it goes with it.
+        // SAFETY: main thread; a child of the query's context, which is current while a feed begins, so it goes with it.
         let context = unsafe {
             pg_sys::AllocSetContextCreateInternal(
                 pg_sys::CurrentMemoryContext,

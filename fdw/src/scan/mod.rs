@@ -155,7 +155,10 @@ impl FusionScan {
             } else {
                 let params = self.evaluate_params(node)?;
                 let analyze = !(*node).ss.ps.instrument.is_null();
-                let run = EngineRun::start(&self.private, (*estate).es_snapshot, params, &self.attributes, analyze)?;
+                // IterateForeignScan is called in the per-tuple context, and heap scans live longer than a tuple.
+                let run = executor::in_context((*estate).es_query_cxt, || {
+                    EngineRun::start(&self.private, (*estate).es_snapshot, params, &self.attributes, analyze)
+                })?;
                 Run::Engine(Box::new(run))
             };
         }
