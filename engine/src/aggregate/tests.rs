@@ -1,1 +1,143 @@
+//! Groups and single groups, in one go and by partial states; all must agree.
 
+use super::*;
+use arrow::array::{Array, ArrayRef, BooleanArray, Decimal64Array, Float64Array, Int16Array, Int32Array, Int64Array};
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::EmitTo;
+use fusion_common::SqlError;
+
+fn udaf(kind: Kind, output: &DataType) -> PgAggregate {
+    PgAggregate { kind, output: output.clone(), signature: Signature::user_defined(Volatility::Immutable) }
+}
+
+/// The results per group, computed in one go and by two partial states.
+fn grouped(
+    kind: Kind,
+    output: DataType,
+    values: &ArrayRef,
+    groups: &[usize],
+    filter: Option<&BooleanArray>,
+) -> Result<Vec<ScalarValue>, SqlError> {
+    let error = |error| SqlError::from(crate::Error::from(error));
+    let udaf = udaf(kind, &output);
+    let new = || udaf.groups(values.data_type()).unwrap();
+    let total = groups.iter().max().map_or(0, |max| max + 1);
+    let mut whole = new();
+    whole.update_batch(std::slice::from_ref(values), groups, filter, total).map_err(error)?;
+    let whole = whole.evaluate(EmitTo::All).map_err(error)?;
+
+    let mut last = new();
+    let half = values.len() / 2;
+    for (offset, length) in [(0, half), (half, values.len() - half)] {
+        let part = values.slice(offset, length);
+        let part_filter = filter.map(|filter| filter.slice(offset, length));
+        // Once by an accumulator, once by the direct way of rows to states.
+        let (states, indices) = if offset == 0 {
+            let mut partial = new();
+            let indices = &groups[offset..offset + length];
+            partial.update_batch(&[part], indices, part_filter.as_ref(), total).map_err(error)?;
+            (partial.state(EmitTo::All).map_err(error)?, (0..total).collect::<Vec<_>>())
+        } else {
+            let states = new().convert_to_state(&[part], part_filter.as_ref()).map_err(error)?;
+            (states, groups[offset..offset + length].to_vec())
+        };
+        last.merge_batch(&states, &indices, total).map_err(error)?;
+    }
+    let merged = last.evaluate(EmitTo::All).map_err(error)?;
+    assert_eq!(&whole, &merged);
+    assert_eq!(*whole.data_type(), output);
+    Ok((0..whole.len()).map(|row| ScalarValue::try_from_array(&whole, row).unwrap()).collect())
+}
+
+#[test]
+fn sums_of_integers() {
+    let values: ArrayRef = Arc::new(Int32Array::from(vec![Some(i32::MAX), Some(i32::MAX), None, Some(-5), None]));
+    let sums = grouped(Kind::Sum, DataType::Int64, &values, &[0, 0, 0, 1, 2], None).unwrap();
+    assert_eq!(sums, [Some(2 * i64::from(i32::MAX)), Some(-5), None].map(ScalarValue::Int64));
+    let values: ArrayRef = Arc::new(Int16Array::from(vec![1, 2, 3]));
+    let filter = BooleanArray::from(vec![Some(true), Some(false), None]);
+    let sums = grouped(Kind::Sum, DataType::Int64, &values, &[0, 0, 1], Some(&filter)).unwrap();
+    assert_eq!(sums, [Some(1), None].map(ScalarValue::Int64));
+    let values: ArrayRef = Arc::new(Int64Array::from(vec![i64::MAX, i64::MAX, i64::MIN]));
+    let sums = grouped(Kind::Sum, DataType::Decimal128(38, 0), &values, &[0, 0, 1], None).unwrap();
+    let expected = [2 * i128::from(i64::MAX), i128::from(i64::MIN)];
+    assert_eq!(sums, expected.map(|sum| ScalarValue::Decimal128(Some(sum), 38, 0)));
+}
+
+#[test]
+fn one_group_is_like_many() {
+    let values: ArrayRef = Arc::new(Decimal64Array::from(vec![150, 250, -1]).with_precision_and_scale(15, 2).unwrap());
+    let sums = grouped(Kind::Sum, DataType::Decimal128(38, 2), &values, &[0, 0, 0], None).unwrap();
+    assert_eq!(sums, [ScalarValue::Decimal128(Some(399), 38, 2)]);
+}
+
+#[test]
+fn sums_beyond_38_digits_are_errors() {
+    let large = 10i128.pow(38) - 1;
+    let values = arrow::array::Decimal128Array::from(vec![large, 1, -1]).with_precision_and_scale(38, 0).unwrap();
+    let values: ArrayRef = Arc::new(values);
+    // On the way it may be beyond.
+    assert!(grouped(Kind::Sum, DataType::Decimal128(38, 0), &values, &[0, 0, 0], None).is_ok());
+    let error = grouped(Kind::Sum, DataType::Decimal128(38, 0), &values, &[0, 0, 1], None).unwrap_err();
+    assert_eq!(error.sqlstate.as_str(), "22003");
+}
+
+#[test]
+fn floats_have_postgresqls_order_and_overflow() {
+    let values: ArrayRef = Arc::new(Float64Array::from(vec![f64::NAN, 1.0, -0.0, f64::INFINITY, f64::NAN, -0.0]));
+    let groups = [0, 0, 0, 0, 1, 2];
+    let least = grouped(Kind::Min, DataType::Float64, &values, &groups, None).unwrap();
+    assert_eq!(least[0], ScalarValue::Float64(Some(-0.0)));
+    assert!(matches!(least[1], ScalarValue::Float64(Some(v)) if v.is_nan()));
+    let greatest = grouped(Kind::Max, DataType::Float64, &values, &groups, None).unwrap();
+    assert!(matches!(greatest[0], ScalarValue::Float64(Some(v)) if v.is_nan()));
+    let sums = grouped(Kind::Sum, DataType::Float64, &values, &groups, None).unwrap();
+    assert!(matches!(sums[2], ScalarValue::Float64(Some(v)) if v == 0.0 && v.is_sign_negative()));
+    let values: ArrayRef = Arc::new(Float64Array::from(vec![f64::MAX, f64::MAX]));
+    let error = grouped(Kind::Sum, DataType::Float64, &values, &[0, 0], None).unwrap_err();
+    assert_eq!(error.message, "value out of range: overflow");
+    assert!(grouped(Kind::AverageSum, DataType::Float64, &values, &[0, 1], None).is_err());
+    let values: ArrayRef = Arc::new(Float64Array::from(vec![f64::INFINITY, 1.0]));
+    assert!(grouped(Kind::AverageSum, DataType::Float64, &values, &[0, 0], None).is_ok());
+}
+
+#[test]
+fn variable_sums_against_postgresql() {
+    use crate::function::number::Number;
+    use crate::numeric::Payload;
+    for line in include_str!("../../tests/facts/numeric_avg.txt").lines() {
+        let fields: Vec<&str> = line.split('\t').collect();
+        let parse = |text: &str| {
+            let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+            Number { unscaled: format!("{whole}{fraction}").parse().unwrap(), scale: fraction.len() as u16 }
+        };
+        let payload = |number: Number| Payload::new(number.unscaled, number.scale).as_bytes().to_vec();
+        let values = arrow::array::BinaryViewArray::from_iter_values(fields[0].split(',').map(parse).map(payload));
+        let values: ArrayRef = Arc::new(values);
+        let sums = grouped(Kind::Sum, DataType::BinaryView, &values, &vec![0; values.len()], None).unwrap();
+        assert_eq!(sums, [ScalarValue::BinaryView(Some(payload(parse(fields[1]))))], "{line}");
+    }
+}
+
+#[test]
+fn a_single_group_and_distinct_values() {
+    let output = DataType::Int64;
+    let new = || Single::new(udaf(Kind::Sum, &output).groups(&DataType::Int32).unwrap());
+    let values: ArrayRef = Arc::new(Int32Array::from(vec![Some(3), None, Some(3), Some(4)]));
+    let mut single = new();
+    assert_eq!(new().evaluate().unwrap(), ScalarValue::Int64(None));
+    single.update_batch(&[Arc::clone(&values)]).unwrap();
+    single.update_batch(&[values.slice(0, 1)]).unwrap();
+    assert_eq!(single.evaluate().unwrap(), ScalarValue::Int64(Some(13)));
+
+    let mut distinct = Distinct::new(DataType::Int32, new());
+    distinct.update_batch(&[Arc::clone(&values)]).unwrap();
+    let state = distinct.state().unwrap();
+    let ScalarValue::List(list) = &state[0] else { panic!("{state:?}") };
+    assert_eq!(list.value(0).len(), 2);
+    let mut last = Distinct::new(DataType::Int32, new());
+    last.merge_batch(&[state[0].to_array().unwrap()]).unwrap();
+    last.update_batch(&[values]).unwrap();
+    assert_eq!(last.evaluate().unwrap(), ScalarValue::Int64(Some(7)));
+    assert_eq!(Distinct::new(DataType::Int32, new()).evaluate().unwrap(), ScalarValue::Int64(None));
+}

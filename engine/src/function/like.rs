@@ -45,6 +45,9 @@ fn walk(steps: &[Step], text: &str) -> Result<bool, Failure> {
     loop {
         match steps.get(step) {
             Some(Step::Many) => {
+                if rest.as_str().is_empty() {
+                    return Ok(steps.iter().skip(step).all(|step| *step == Step::Many));
+                }
                 // Wildcards in a row: each `_` takes a character, wherever.
                 while let Some(wildcard @ (Step::Many | Step::Any)) = steps.get(step) {
                     if *wildcard == Step::Any && rest.next().is_none() {
@@ -54,7 +57,7 @@ fn walk(steps: &[Step], text: &str) -> Result<bool, Failure> {
                 }
                 match steps.get(step) {
                     None => return Ok(true),
-                    // Found even where the text is used up.
+                    // Found even where `_` has used up the text.
                     Some(Step::BrokenEscape) => return Err(Failure::PatternEscape),
                     Some(_) => fallback = Some((step, rest.clone())),
                 }

@@ -6,6 +6,7 @@
 //! | --- | --- |
 //! | `AggregateStatistics` | it answers count, min and max from statistics, and ours are PostgreSQL's estimates |
 //! | `JoinSelection` exchanges sides by statistics that do not know our functions | [`join_order`] has chosen the sides; the rule only picks the mode |
+//! | `EliminateCrossJoin` | it takes all inner joins of a component apart and joins them anew in the order of their inputs |
 //!
 //! What was looked at, and stays: `SimplifyExpressions` (our arithmetic is calls, so that `x * 0` and the like are out of its reach;
 //! a constant call that fails is left for execution), `TypeCoercion` (the lowering gives both sides of each operator one type, and our
@@ -17,12 +18,16 @@ pub mod join_order;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::context::SessionState;
 use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::optimizer::Optimizer;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::SessionConfig;
 use std::sync::Arc;
 
-/// Rules of DataFusion that are not exact here.
+/// Physical rules of DataFusion that are not exact here.
 const LEFT_OUT: [&str; 1] = ["aggregate_statistics"];
+
+/// Logical rules that undo what the lowering has done.
+const LEFT_OUT_LOGICAL: [&str; 1] = ["eliminate_cross_join"];
 
 /// A session for one query.
 pub fn session_state(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> SessionState {
@@ -32,10 +37,13 @@ pub fn session_state(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> Session
     options.optimizer.join_reordering = false;
     let mut rules = PhysicalOptimizer::default().rules;
     rules.retain(|rule| !LEFT_OUT.contains(&rule.name()));
+    let mut logical_rules = Optimizer::default().rules;
+    logical_rules.retain(|rule| !LEFT_OUT_LOGICAL.contains(&rule.name()));
     SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(runtime)
         .with_default_features()
+        .with_optimizer_rules(logical_rules)
         .with_physical_optimizer_rules(rules)
         .build()
 }
@@ -48,6 +56,10 @@ mod tests {
     fn rules_that_are_left_out_exist() {
         let rules = PhysicalOptimizer::default().rules;
         for name in LEFT_OUT {
+            assert!(rules.iter().any(|rule| rule.name() == name), "{name}");
+        }
+        let rules = Optimizer::default().rules;
+        for name in LEFT_OUT_LOGICAL {
             assert!(rules.iter().any(|rule| rule.name() == name), "{name}");
         }
     }

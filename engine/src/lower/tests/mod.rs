@@ -1,0 +1,6 @@
+//! IR built by hand, run over small tables in memory, compared with what PostgreSQL gives.
+
+mod build;
+mod expressions;
+mod relations;
+mod tpch;
