@@ -5,7 +5,9 @@
 //! | rule | why |
 //! | --- | --- |
 //! | `AggregateStatistics` | it answers count, min and max from statistics, and ours are PostgreSQL's estimates |
-//! | `JoinSelection` exchanges sides by statistics that do not know our functions | [`join_order`] has chosen the sides; the rule only picks the mode |
+//!
+//! `JoinSelection` stays, but may not exchange sides ([`join_order`] has chosen them): it only picks between one hash table for all
+//! ([`COLLECT_ROWS`]) and a table per partition.
 //! | `EliminateCrossJoin` | it takes all inner joins of a component apart and joins them anew in the order of their inputs |
 //!
 //! What was looked at, and stays: `SimplifyExpressions` (our arithmetic is calls, so that `x * 0` and the like are out of its reach;
@@ -29,12 +31,20 @@ const LEFT_OUT: [&str; 1] = ["aggregate_statistics"];
 /// Logical rules that undo what the lowering has done.
 const LEFT_OUT_LOGICAL: [&str; 1] = ["eliminate_cross_join"];
 
+/// Up to so many estimated rows a join builds one hash table that all partitions probe: building it on one core costs less than
+/// repartitioning both sides, of which the probed one is usually many times larger.
+const COLLECT_ROWS: usize = 2_000_000;
+/// The same as a size, bytes.
+const COLLECT_BYTES: usize = 256 << 20;
+
 /// A session for one query.
 pub fn session_state(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> SessionState {
     let mut config = config;
     let options = config.options_mut();
     // The sides are those of `join_order`.
     options.optimizer.join_reordering = false;
+    options.optimizer.hash_join_single_partition_threshold_rows = COLLECT_ROWS;
+    options.optimizer.hash_join_single_partition_threshold = COLLECT_BYTES;
     let mut rules = PhysicalOptimizer::default().rules;
     rules.retain(|rule| !LEFT_OUT.contains(&rule.name()));
     let mut logical_rules = Optimizer::default().rules;
