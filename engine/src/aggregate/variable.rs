@@ -25,7 +25,7 @@ impl VariableSums {
             let number = numbers.at(row)?;
             let sum = &mut self.sums[group];
             *sum = Some(match *sum {
-                Some(sum) => sum.add(number)?,
+                Some(sum) => sum.checked_add(number)?,
                 None => number,
             });
         }

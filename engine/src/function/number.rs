@@ -50,20 +50,20 @@ impl Number {
     }
 
     /// `self + other`: the larger display scale.
-    pub fn add(self, other: Self) -> Result<Self, Failure> {
+    pub fn checked_add(self, other: Self) -> Result<Self, Failure> {
         let scale = self.scale.max(other.scale);
         let sum = self.at_scale(scale)?.checked_add(other.at_scale(scale)?);
         Ok(Self { unscaled: sum.ok_or(Failure::NumericDigits)?, scale })
     }
 
     /// `self - other`: the larger display scale.
-    pub fn sub(self, other: Self) -> Result<Self, Failure> {
+    pub fn checked_sub(self, other: Self) -> Result<Self, Failure> {
         // An i128 holds the negative of all but its least value, and that one is no numeric.
-        self.add(Self { unscaled: other.unscaled.checked_neg().ok_or(Failure::NumericDigits)?, ..other })
+        self.checked_add(Self { unscaled: other.unscaled.checked_neg().ok_or(Failure::NumericDigits)?, ..other })
     }
 
     /// `self * other`: the sum of the display scales.
-    pub fn mul(self, other: Self) -> Result<Self, Failure> {
+    pub fn checked_mul(self, other: Self) -> Result<Self, Failure> {
         let scale = self.scale + other.scale;
         if i32::from(scale) > MAX_DISPLAY_SCALE {
             return Err(Failure::NumericDigits);
@@ -73,7 +73,7 @@ impl Number {
     }
 
     /// `self / other`: at least 16 significant digits, halves away from zero.
-    pub fn div(self, other: Self) -> Result<Self, Failure> {
+    pub fn checked_div(self, other: Self) -> Result<Self, Failure> {
         if other.unscaled == 0 {
             return Err(Failure::DivisionByZero);
         }

@@ -99,10 +99,10 @@ fn constant(argument: &Argument, numbers: &Numbers<'_>) -> Result<Option<Number>
 /// `+ - * /` where the result is variable.
 pub fn arith(op: ArithOp, left: &Argument, right: &Argument) -> Result<ArrayRef> {
     match op {
-        ArithOp::Add => binary(left, right, Number::add),
-        ArithOp::Sub => binary(left, right, Number::sub),
-        ArithOp::Mul => binary(left, right, Number::mul),
-        ArithOp::Div => binary(left, right, Number::div),
+        ArithOp::Add => binary(left, right, Number::checked_add),
+        ArithOp::Sub => binary(left, right, Number::checked_sub),
+        ArithOp::Mul => binary(left, right, Number::checked_mul),
+        ArithOp::Div => binary(left, right, Number::checked_div),
         ArithOp::Mod => Err(DataFusionError::Internal("% of numerics".into())),
     }
 }
@@ -194,7 +194,7 @@ pub fn average(sum: &Argument, count: &Argument) -> Result<ArrayRef> {
         sum
     };
     let counts = Argument { array: int8_as_numeric(count.array.as_primitive::<Int64Type>()), constant: count.constant };
-    binary(sum, &counts, Number::div)
+    binary(sum, &counts, Number::checked_div)
 }
 
 fn int8_as_numeric(values: &PrimitiveArray<Int64Type>) -> ArrayRef {

@@ -136,7 +136,9 @@ impl Building {
 
     fn count(&mut self, arg: Held, distinct: bool, filter: Option<Expr>) -> Result<usize> {
         if !distinct {
-            return Ok(self.call(count::count_udaf(), arg.expr, false, filter));
+            // What is never NULL is counted like rows, so that one count serves all.
+            let arg = if arg.nullable { arg.expr } else { lit(1i64) };
+            return Ok(self.call(count::count_udaf(), arg, false, filter));
         }
         if arg.column_type == ColumnType::Opaque {
             return Err(Error::Unsupported("count of distinct values of a type that is only passed through".into()));

@@ -202,7 +202,7 @@ fn lower_call(function: Function, args: Vec<Held>, ty: TypeRef) -> Result<Held> 
                 }
                 other => other.clone(),
             };
-            Ok(Held { expr: arg.expr.clone(), column_type, constant })
+            Ok(Held { column_type, constant, ..arg.clone() })
         }
         (Function::NumericTypmod, [arg]) if arg.column_type == column_type => Ok(arg.clone()),
         _ => Ok(Held::new(call(Kernel::Function(function, length), exprs, column_type), column_type)),

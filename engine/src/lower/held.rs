@@ -32,24 +32,26 @@ pub struct Held {
     pub column_type: ColumnType,
     /// The constant that it is.
     pub constant: Constant,
+    /// It may be NULL.
+    pub nullable: bool,
 }
 
 impl Held {
     /// Of an expression that is no constant.
     pub fn new(expr: Expr, column_type: ColumnType) -> Self {
-        Self { expr, column_type, constant: Constant::No }
+        Self { expr, column_type, constant: Constant::No, nullable: true }
     }
 
     /// A constant held as the type says.
     pub fn value(value: Value, column_type: ColumnType) -> Result<Self> {
         let expr = Expr::Literal(literal(&value, column_type)?, None);
-        Ok(Self { expr, column_type, constant: Constant::Value(value) })
+        Ok(Self { expr, column_type, constant: Constant::Value(value), nullable: false })
     }
 
     /// NULL.
     pub fn null(column_type: ColumnType) -> Result<Self> {
         let expr = Expr::Literal(ScalarValue::try_from(&arrow_type(column_type))?, None);
-        Ok(Self { expr, column_type, constant: Constant::Null })
+        Ok(Self { expr, column_type, constant: Constant::Null, nullable: true })
     }
 
     /// Whether it is the constant NULL.

@@ -267,7 +267,9 @@ pub fn outer(
     let (columns, estimate) = match kind {
         JoinKind::Left | JoinKind::Full => {
             let rows = left.estimate.rows.max(right.estimate.rows);
-            let columns = both.len();
+            let (columns, kept) = (both.len(), if kind == JoinKind::Left { left.columns.len() } else { 0 });
+            let mut both = both;
+            both.iter_mut().skip(kept).for_each(|column| column.nullable = true);
             (both, Estimate::unknown(rows, columns))
         }
         JoinKind::Semi | JoinKind::Anti => {

@@ -122,7 +122,11 @@ impl Lowering<'_> {
         let source = provider_as_source(Arc::clone(table));
         let name = datafusion::common::TableReference::bare(name);
         let plan = LogicalPlanBuilder::scan(name, source, None)?.build()?;
-        Ok(Relation::of_plan(plan, types, Estimate::scan(def, filtered_rows)))
+        let mut relation = Relation::of_plan(plan, types, Estimate::scan(def, filtered_rows));
+        for (column, def) in relation.columns.iter_mut().zip(&def.columns) {
+            column.nullable = !def.not_null;
+        }
+        Ok(relation)
     }
 
     fn scope<'a>(&'a self, columns: &'a [Held], depth: usize) -> Scope<'a> {
@@ -203,7 +207,7 @@ impl Lowering<'_> {
             let (expr, reference) =
                 if bare { (column.expr.clone(), column.expr) } else { self.names.alias(column.expr, "c") };
             exprs.push(expr);
-            columns.push(Held::new(reference, column.column_type));
+            columns.push(Held { nullable: column.nullable, ..Held::new(reference, column.column_type) });
         }
         let plan = LogicalPlanBuilder::new(relation.plan).project(exprs)?.build()?;
         Ok(Relation { plan, columns, estimate: relation.estimate })

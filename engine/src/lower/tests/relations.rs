@@ -248,3 +248,21 @@ fn a_column_may_come_out_twice_and_a_table_in_twice() {
     let exprs = vec![col(INT4, 4), col(INT4, 9), col(INT4, 4)];
     assert_eq!(run_sorted(&[&a()], project(joined, exprs), &[INT4, INT4, INT4]), ["1|1|1", "2|2|2", "3|3|3", "4|4|4"]);
 }
+
+/// DataFusion rewrites what has only one distinct argument to two groupings.
+#[test]
+fn one_distinct_argument_per_group() {
+    let columns = [("g", bpchar(2)), ("i", INT4), ("n", numeric(5, 2))];
+    let t = table("t", &columns, &["a|1|1.00", "a|1|1.00", "a|2|\\N", "b|\\N|3.00", "b|5|3.00", "\\N|7|0.10"]);
+    let by = |call: AggregateCall| {
+        let ty = call.ty;
+        run_sorted(&[&t], aggregate(scan(0), vec![col(bpchar(2), 0)], vec![call]), &[bpchar(2), ty])
+    };
+    let integer = || col(INT4, 1);
+    assert_eq!(by(distinct(integer(), Aggregate::Count, INT8)), ["\\N|1", "a|2", "b|1"]);
+    assert_eq!(by(distinct(integer(), Aggregate::Sum(NumberType::Int4), INT8)), ["\\N|7", "a|3", "b|5"]);
+    let numeric = || col(numeric(5, 2), 2);
+    assert_eq!(by(distinct(numeric(), Aggregate::Count, INT8)), ["\\N|1", "a|1", "b|1"]);
+    let average = by(distinct(numeric(), Aggregate::Avg(NumberType::Numeric), NUMERIC));
+    assert_eq!(average, ["\\N|0.10000000000000000000", "a|1.00000000000000000000", "b|3.0000000000000000"]);
+}
