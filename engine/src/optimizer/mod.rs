@@ -5,10 +5,10 @@
 //! | rule | why |
 //! | --- | --- |
 //! | `AggregateStatistics` | it answers count, min and max from statistics, and ours are PostgreSQL's estimates |
+//! | `EliminateCrossJoin` | it takes all inner joins of a component apart and joins them anew in the order of their inputs |
 //!
 //! `JoinSelection` stays, but may not exchange sides ([`join_order`] has chosen them): it only picks between one hash table for all
 //! ([`COLLECT_ROWS`]) and a table per partition.
-//! | `EliminateCrossJoin` | it takes all inner joins of a component apart and joins them anew in the order of their inputs |
 //!
 //! What was looked at, and stays: `SimplifyExpressions` (our arithmetic is calls, so that `x * 0` and the like are out of its reach;
 //! a constant call that fails is left for execution), `TypeCoercion` (the lowering gives both sides of each operator one type, and our
