@@ -23,6 +23,12 @@ pub fn error_code(state: SqlState) -> PgSqlErrorCode {
     PgSqlErrorCode::from(packed(state))
 }
 
+/// The reverse of [`error_code`].
+pub fn sqlstate(code: PgSqlErrorCode) -> SqlState {
+    let packed = code as i32;
+    SqlState(std::array::from_fn(|position| ((packed >> (6 * position)) & 0x3f) as u8 + b'0'))
+}
+
 /// Raises `error` as PostgreSQL's ERROR. Does not return; destructors of the caller run.
 pub fn raise(error: SqlError) -> ! {
     report(PgLogLevel::ERROR, error);

@@ -98,6 +98,8 @@ fn native_reason(heap: &Relation) -> Option<String> {
         Some(format!("{name} is a partitioned table"))
     } else if heap.has_children() {
         Some(format!("{name} has inheritance children"))
+    } else if let Some(column) = heap.columns().into_iter().flatten().find(|column| column.is_virtual) {
+        Some(format!("column \"{}\" of {name} is a virtual generated column", column.name))
     } else {
         None
     }

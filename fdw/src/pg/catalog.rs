@@ -31,6 +31,18 @@ pub struct Column {
     pub ty: TypeRef,
     /// `attnotnull`.
     pub not_null: bool,
+    /// Computed when read, and not stored (18).
+    pub is_virtual: bool,
+}
+
+#[cfg(feature = "pg18")]
+fn is_virtual(att: &pg_sys::FormData_pg_attribute) -> bool {
+    att.attgenerated as u8 == pg_sys::ATTRIBUTE_GENERATED_VIRTUAL
+}
+
+#[cfg(not(feature = "pg18"))]
+fn is_virtual(_att: &pg_sys::FormData_pg_attribute) -> bool {
+    false
 }
 
 impl Relation {
@@ -129,6 +141,7 @@ impl Relation {
                         collation: att.attcollation.to_u32(),
                     },
                     not_null: att.attnotnull,
+                    is_virtual: is_virtual(att),
                 })
             })
             .collect()

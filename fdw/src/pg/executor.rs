@@ -2,7 +2,10 @@
 //!
 //! Invariant: every call into PostgreSQL that can raise is guarded, so that an ERROR unwinds Rust frames instead of jumping over them.
 
-use pgrx::pg_sys;
+use fusion_common::SqlError;
+use pgrx::pg_sys::panic::CaughtError;
+use pgrx::{PgSqlErrorCode, PgTryBuilder, pg_sys};
+use std::panic::AssertUnwindSafe;
 
 /// Prepares the expressions of a list for evaluation.
 ///
@@ -50,6 +53,51 @@ pub unsafe fn evaluate(state: *mut pg_sys::ExprState, context: *mut pg_sys::Expr
         pg_sys::MemoryContextSwitchTo(old);
         (!is_null).then_some(datum)
     }
+}
+
+/// Runs `work` in a subtransaction, so that an ERROR in it (but for cancel and shutdown) leaves nothing behind and comes back as its
+/// SQLSTATE and message.
+///
+/// # Safety
+/// `work` only reads.
+pub unsafe fn try_in_subtransaction<R>(work: impl FnOnce() -> R) -> Result<R, SqlError> {
+    // SAFETY: as PL/pgSQL runs an exception block: context and resource owner are put back whatever happens. An ERROR that is
+    // thrown on aborts the whole transaction, the subtransaction with it.
+    unsafe {
+        let (context, owner) = (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner);
+        pg_sys::BeginInternalSubTransaction(std::ptr::null());
+        pg_sys::MemoryContextSwitchTo(context);
+        let outcome = PgTryBuilder::new(AssertUnwindSafe(|| Ok(work())))
+            .catch_others(|error| match &error {
+                CaughtError::PostgresError(report) if !is_interrupt(report.sql_error_code()) => {
+                    Err(SqlError::new(crate::error::sqlstate(report.sql_error_code()), report.message()))
+                }
+                _ => error.rethrow(),
+            })
+            .execute();
+        pg_sys::MemoryContextSwitchTo(context);
+        match &outcome {
+            Ok(_) => pg_sys::ReleaseCurrentSubTransaction(),
+            Err(_) => pg_sys::RollbackAndReleaseCurrentSubTransaction(),
+        }
+        pg_sys::MemoryContextSwitchTo(context);
+        pg_sys::CurrentResourceOwner = owner;
+        outcome
+    }
+}
+
+/// Whether an error means that the session, not the expression, is to stop (class 57).
+fn is_interrupt(code: PgSqlErrorCode) -> bool {
+    crate::error::sqlstate(code).as_str().starts_with("57")
+}
+
+/// Whether evaluating an expression cannot raise: a parameter as it is, or the current time.
+///
+/// # Safety
+/// `expr` is a planned expression.
+pub unsafe fn cannot_fail(expr: *const pg_sys::Expr) -> bool {
+    // SAFETY: as the caller's.
+    matches!(unsafe { (*expr).type_ }, pg_sys::NodeTag::T_Param | pg_sys::NodeTag::T_SQLValueFunction)
 }
 
 /// Checks the rights on all relations of a planned statement, as ExecutorStart would; ERROR where one is missing.

@@ -115,6 +115,7 @@ pub unsafe fn route(
         };
         // The planner scribbles on what it plans, so the original stays for the translation.
         let native_stmt = planner::plan_natively(native.query, args);
+        (*native_stmt).dependsOnRole |= native.tables.iter().any(|table| table.heap.row_security);
         match choose(parse, &native, native_stmt) {
             Ok((translation, cost)) => {
                 let stmt = plan::engine_statement(parse, native_stmt, &native, translation, cost, args)?;

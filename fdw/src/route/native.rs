@@ -2,7 +2,7 @@
 //!
 //! PostgreSQL pulls such a subquery up, so that what it plans is the query as if it had been written over the heap relations: indexes,
 //! parallel workers, row security and rights included. A fusion table that cannot be replaced (its whole row or a system column is
-//! used, or it is locked FOR UPDATE) stays, and is scanned through the FDW callbacks.
+//! used, it is locked FOR UPDATE, or it has inheritance children) stays, and is scanned through the FDW callbacks.
 
 use crate::error::Result;
 use crate::pg::catalog::{self, Relation};
@@ -103,6 +103,8 @@ impl NativeQuery {
                     self.reason = Some("a whole row or a system column is used".to_owned());
                 } else if row_marks.contains(&rtindex) {
                     self.reason = Some("rows are locked".to_owned());
+                } else if (*rte).inh && Relation::open(foreign).is_some_and(|relation| relation.has_children()) {
+                    self.reason = Some("a fusion table has inheritance children".to_owned());
                 } else if !(*rte).tablesample.is_null() {
                     self.reason = Some("TABLESAMPLE is used".to_owned());
                 } else {

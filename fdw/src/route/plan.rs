@@ -138,7 +138,6 @@ pub unsafe fn engine_statement(
         (*stmt).parallelModeNeeded = false;
         (*stmt).jitFlags = 0;
         planner::clear_pruning(stmt);
-        (*stmt).dependsOnRole |= native.tables.iter().any(|table| table.heap.row_security);
         Ok(stmt)
     }
 }

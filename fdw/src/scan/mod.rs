@@ -25,7 +25,7 @@ use crate::route::plan::Private;
 use crate::session;
 use crate::translate::constant;
 use engine::EngineRun;
-use fusion_common::{Attribute, SqlError, SqlState};
+use fusion_common::{Attribute, SqlError, SqlState, TypeRef};
 use fusion_proto::message::QueryMetrics;
 use fusion_proto::plan::Value;
 use pgrx::{pg_guard, pg_sys};
@@ -178,21 +178,27 @@ impl FusionScan {
     }
 
     /// Values of the plan's parameters, as of now.
+    ///
+    /// # Errors
+    /// What an expression raises: PostgreSQL might not have come to evaluate it, so it is no ERROR yet; the native plan decides.
     unsafe fn evaluate_params(&self, node: *mut pg_sys::ForeignScanState) -> Result<Vec<Option<Value>>> {
-        // SAFETY: an initialised node, whose expression context belongs to its parameters.
+        // SAFETY: an initialised node, whose expression context belongs to its parameters; evaluation of a parameter only reads.
         unsafe {
             let context = (*node).ss.ps.ps_ExprContext;
-            self.params
-                .iter()
-                .zip(&self.private.params)
-                .map(|(&param, &ty)| {
-                    let Some(datum) = executor::evaluate(param, context) else { return Ok(None) };
-                    let (length, by_value) = catalog::type_layout(ty.oid);
-                    constant::value(ty, TypedDatum::new(datum, length, by_value))
-                        .map(Some)
-                        .map_err(|refusal| SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, refusal.0))
-                })
-                .collect()
+            let evaluate = || -> Vec<_> { self.params.iter().map(|&param| executor::evaluate(param, context)).collect() };
+            let datums = if self.param_exprs.iter().all(|&expr| executor::cannot_fail(expr)) {
+                evaluate()
+            } else {
+                executor::try_in_subtransaction(evaluate)?
+            };
+            let value = |(datum, &ty): (Option<pg_sys::Datum>, &TypeRef)| {
+                let Some(datum) = datum else { return Ok(None) };
+                let (length, by_value) = catalog::type_layout(ty.oid);
+                constant::value(ty, TypedDatum::new(datum, length, by_value))
+                    .map(Some)
+                    .map_err(|refusal| SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, refusal.0))
+            };
+            datums.into_iter().zip(&self.private.params).map(value).collect()
         }
     }
 
