@@ -23,14 +23,32 @@ part() {
     fi
 }
 
+# count_cargo LABEL: adds up the results in the log.
+count_cargo() {
+    awk -v label="$1" '/^test result:/ { for (i = 2; i <= NF; i++) { if ($i ~ /^passed/) p += $(i-1); if ($i ~ /^failed/) f += $(i-1) } }
+         END { print label, p + 0, f + 0 }' "$log" >>"$counts"
+}
+
 rust_tests() {
     local rc=0
     note "cargo test"
     (cd "$root" && cargo test --release --locked --no-fail-fast) 2>&1 | tee "$log" || rc=$?
-    awk '/^test result:/ { for (i = 2; i <= NF; i++) { if ($i ~ /^passed/) p += $(i-1); if ($i ~ /^failed/) f += $(i-1) } }
-         END { print "rust", p + 0, f + 0 }' "$log" >>"$counts"
+    count_cargo rust
     return $rc
 }
+
+# Unit tests of the extension, which need no server; in a subshell, as they choose a PostgreSQL.
+extension_tests() (
+    rc=0
+    . "$scripts/postgres.sh"
+    use_embedded 18
+    note "cargo test, the extension"
+    cd "$root"
+    PGRX_PG_CONFIG_PATH=$PG_BUILD_CONFIG CARGO_TARGET_DIR=$CARGO_TARGET_DIR/pg18 cargo test --release --locked --no-fail-fast \
+        -p pg_fusion --no-default-features --features pg18 2>&1 | tee "$log" || rc=$?
+    count_cargo rust-extension
+    exit $rc
+)
 
 # The distribution's 15 where we may install into it; without root, the embedded one.
 postgres_15() {
@@ -46,7 +64,10 @@ postgres_15() {
 export COUNTS=$counts BUILD=all
 for this in $parts; do
     case $this in
-        rust) part rust rust_tests ;;
+        rust)
+            part rust rust_tests
+            part rust-extension extension_tests
+            ;;
         18) part 18 env PG_CONFIG= PG_MAJOR=18 "$scripts/regress.sh" ;;
         15) part 15 postgres_15 ;;
         *) die "PARTS: rust, 18, 15" ;;

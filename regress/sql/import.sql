@@ -13,7 +13,7 @@ CREATE MATERIALIZED VIEW src.summed AS SELECT region, count(*) AS n FROM src.par
 CREATE VIEW src.a_view AS SELECT 1 AS one;
 CREATE SEQUENCE src.a_sequence;
 IMPORT FOREIGN SCHEMA src FROM SERVER fusion INTO dst;
-\dE dst.*
+SELECT relname FROM pg_class WHERE relnamespace = 'dst'::regnamespace AND relkind = 'f' ORDER BY relname;
 \d dst.plain
 SET search_path = dst, public;
 SELECT same('SELECT count(*), sum(price), min("Odd Name") FROM plain');
@@ -24,10 +24,10 @@ SELECT * FROM fusion.explain_route('SELECT count(*) FROM parted');
 DROP FOREIGN TABLE plain, parted, summed;
 IMPORT FOREIGN SCHEMA src LIMIT TO (plain, parted_a) FROM SERVER fusion INTO dst;
 SELECT same('SELECT * FROM parted_a');
-\dE dst.*
+SELECT relname FROM pg_class WHERE relnamespace = 'dst'::regnamespace AND relkind = 'f' ORDER BY relname;
 DROP FOREIGN TABLE plain, parted_a;
 IMPORT FOREIGN SCHEMA src EXCEPT (plain, summed) FROM SERVER fusion INTO dst;
-\dE dst.*
+SELECT relname FROM pg_class WHERE relnamespace = 'dst'::regnamespace AND relkind = 'f' ORDER BY relname;
 \set VERBOSITY sqlstate
 IMPORT FOREIGN SCHEMA nowhere FROM SERVER fusion INTO dst;
 IMPORT FOREIGN SCHEMA src FROM SERVER fusion INTO dst OPTIONS (import_default 'on');

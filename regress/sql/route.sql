@@ -36,8 +36,19 @@ SELECT tableoid::regclass, id FROM words WHERE id = 12;
 SET fusion.force = on;
 EXPLAIN (COSTS OFF) SELECT b, sum(n15) FROM numbers WHERE i4 > 0 GROUP BY b;
 EXPLAIN (COSTS OFF, VERBOSE) SELECT n.id, w.v, n.n15 * 2 AS twice FROM numbers n JOIN words w ON w.id = n.id WHERE n.b ORDER BY n.id LIMIT 3;
-EXPLAIN (COSTS OFF, FORMAT JSON) SELECT count(*) FROM empty;
-EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF, BUFFERS OFF) SELECT count(*) FROM numbers;
+CREATE FUNCTION explain_json(command text) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+    plan json;
+BEGIN
+    EXECUTE command INTO plan;
+    RETURN (plan -> 0 -> 'Plan')::jsonb;
+END $$;
+SELECT p ->> 'Node Type' AS node, p ->> 'Fusion Route' AS route, p ->> 'Fusion Plan' AS plan
+FROM explain_json('EXPLAIN (COSTS OFF, FORMAT JSON) SELECT count(*) FROM empty') p;
+SELECT p -> 'Fusion Pages' AS pages, p -> 'Fusion Rows Decoded' AS decoded, p ? 'Fusion Plan' AS plan, p ? 'Fusion Stages' AS stages
+FROM explain_json('EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF, BUFFERS OFF, FORMAT JSON) SELECT count(*) FROM numbers') p;
+SELECT p ->> 'Fusion Stages' ~ '^parse [0-9.]+ ms, bind .*, exec .* ms, end' AS stages, p ->> 'Fusion Plan' ~ 'output_rows=505' AS plan
+FROM explain_json('EXPLAIN (ANALYZE, FORMAT JSON) SELECT count(*) FROM numbers') p;
 SET fusion.log_route = on;
 SET client_min_messages = log;
 SELECT count(*) FROM empty;

@@ -185,7 +185,8 @@ impl FusionScan {
         // SAFETY: an initialised node, whose expression context belongs to its parameters; evaluation of a parameter only reads.
         unsafe {
             let context = (*node).ss.ps.ps_ExprContext;
-            let evaluate = || -> Vec<_> { self.params.iter().map(|&param| executor::evaluate(param, context)).collect() };
+            let evaluate =
+                || -> Vec<_> { self.params.iter().map(|&param| executor::evaluate(param, context)).collect() };
             let datums = if self.param_exprs.iter().all(|&expr| executor::cannot_fail(expr)) {
                 evaluate()
             } else {
