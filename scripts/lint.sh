@@ -26,7 +26,7 @@ cargo fmt --all --check
 # `cargo test` must see the same features of shared crates as `cargo build`, or DataFusion is compiled twice.
 note "dev-dependencies add no feature to a crate that the engine uses"
 features() {
-    cargo tree --locked -e "$1" --prefix none -f '{p} {f}' --no-dedupe 2>/dev/null | sed 's/ (\*)$//' | sort -u
+    cargo tree --locked -e "$1" --prefix none -f '{p} {f}' 2>/dev/null | sed 's/ (\*)$//' | sort -u
 }
 engine_tree=$(features normal,build)
 changed=$(comm -13 <(printf '%s\n' "$engine_tree") <(features normal,build,dev) | while read -r name version rest; do
