@@ -158,6 +158,18 @@ impl Book {
         }
     }
 
+    /// Whether pages that wait to be decoded hold so many frames of a query that its other scans might go without: more than half of
+    /// its quota, or all that it can have now.
+    pub fn is_crowded(&self, query: QueryId) -> bool {
+        let pages = |owner| {
+            let of_query = |slot: &&Slot| slot.query == query && slot.purpose == Purpose::Pages && slot.owner == owner;
+            self.slots.iter().filter(of_query).count()
+        };
+        let most = self.slots.len() * MAX_EIGHTHS[Purpose::Pages as usize] / 8;
+        let spent = self.extra() >= self.slots.len() / 2;
+        pages(Owner::Engine) * 2 > most.max(MIN_OF_PURPOSE) || (spent && pages(Owner::Backend) == 0)
+    }
+
     /// A frame that the backend returned unused or read; gives its query and purpose.
     pub fn returned(&mut self, number: FrameNumber) -> Result<(QueryId, Purpose)> {
         let (frame, query, purpose) = self.take_from_backend(number)?;
@@ -190,6 +202,22 @@ mod tests {
 
     fn book(frames: u16) -> Book {
         Book::new(Segment::create(frames).unwrap().0).unwrap()
+    }
+
+    #[test]
+    fn pages_that_wait_crowd_a_query_at_half_its_quota() {
+        let mut book = book(16);
+        let query = QueryId(1);
+        book.open(query).unwrap();
+        let mut received = Vec::new();
+        for count in 1..=6 {
+            let frame = book.take(query, Purpose::Pages).unwrap();
+            let number = book.lend(frame);
+            received.push(book.receive(number, query).unwrap());
+            assert_eq!(book.is_crowded(query), count > 3, "{count} of 6");
+        }
+        received.into_iter().for_each(|frame| book.give_back(frame));
+        assert!(!book.is_crowded(query));
     }
 
     #[test]

@@ -18,13 +18,13 @@ pub mod query;
 pub mod run;
 
 use crate::error::{Error, Result};
-use crate::scan::{RangeEvent, WideTuple};
+use crate::scan::{PageBytes, RangeEvent, WideTuple};
 use crate::server::Engine;
 use book::{Book, Purpose};
 use fusion_common::{BlockNumber, FrameNumber, QueryId, ScanId};
 use fusion_proto::message::FromEngine;
 use fusion_proto::segment::{Frame, Segment};
-use query::{Inbox, PageFrameGuard};
+use query::{CopiedPages, Inbox, PageFrameGuard};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
@@ -196,15 +196,32 @@ impl Session {
             return Ok(());
         };
         open.granted = open.granted.saturating_sub(1);
+        let inbox = Arc::clone(&open.inbox);
         let Some(route) = open.ranges.get_mut(&range) else {
             return Err(Error::Protocol(fusion_proto::Error::Unexpected("pages of a range that nobody asked for")));
         };
         route.expected_frames = route.expected_frames.saturating_sub(1).max(1);
         let events = route.events.clone();
+        // A scan whose consumer waits for another scan must not keep the frames that the other one needs.
+        let copy = state.book.is_crowded(query).then(|| CopiedPages::new(frame.bytes(), &inbox));
+        let (pages, frame): (Option<Box<dyn PageBytes>>, _) = match copy {
+            None => (None, Some(frame)),
+            Some(copy) => {
+                state.book.give_back(frame);
+                match copy {
+                    Ok(copy) => (Some(Box::new(copy)), None),
+                    Err(error) => {
+                        inbox.fail(error);
+                        (None, None)
+                    }
+                }
+            }
+        };
         self.distribute(&mut state);
         // Not under the lock: if the range was abandoned, the guard is dropped here and takes the lock.
         drop(state);
-        let pages = Box::new(PageFrameGuard::new(Arc::clone(self), frame));
+        let held = frame.map(|frame| -> Box<dyn PageBytes> { Box::new(PageFrameGuard::new(Arc::clone(self), frame)) });
+        let Some(pages) = pages.or(held) else { return Ok(()) };
         drop(events.send(RangeEvent::Pages { range, pages }));
         Ok(())
     }

@@ -164,6 +164,26 @@ impl Drop for PageFrameGuard {
     }
 }
 
+/// Pages that left their frame, because too many frames of the query wait to be decoded. Counted in the memory pool.
+#[derive(Debug)]
+pub struct CopiedPages {
+    bytes: Box<[u8]>,
+    _memory: MemoryReservation,
+}
+
+impl CopiedPages {
+    pub(super) fn new(frame: &[u8], inbox: &Inbox) -> Result<Self> {
+        let memory = inbox.account(frame.len())?;
+        Ok(Self { bytes: frame.into(), _memory: memory })
+    }
+}
+
+impl PageBytes for CopiedPages {
+    fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
 /// A frame to fill with result rows.
 #[derive(Debug)]
 pub struct TupleFrameGuard {
