@@ -91,20 +91,12 @@ impl Relation {
         unsafe { pg_sys::IsCatalogRelation(self.0) }
     }
 
-    /// Blocks of its main fork; 0 where it has none.
-    pub fn blocks(&self) -> u32 {
-        match self.kind() {
-            // SAFETY: the relation is open and has storage.
-            pg_sys::RELKIND_RELATION | pg_sys::RELKIND_MATVIEW => unsafe {
-                pg_sys::RelationGetNumberOfBlocksInFork(self.0, pg_sys::ForkNumber::MAIN_FORKNUM)
-            },
-            _ => 0,
-        }
-    }
-
-    /// `reltuples` and `relpages`.
-    pub fn analyzed_size(&self) -> (f64, f64) {
-        (f64::from(self.class().reltuples), f64::from(self.class().relpages))
+    /// Blocks of its main fork; None where it has no storage of its own.
+    pub fn blocks(&self) -> Option<u32> {
+        let has_storage = matches!(self.kind(), pg_sys::RELKIND_RELATION | pg_sys::RELKIND_MATVIEW);
+        // SAFETY: the relation is open and has storage.
+        has_storage
+            .then(|| unsafe { pg_sys::RelationGetNumberOfBlocksInFork(self.0, pg_sys::ForkNumber::MAIN_FORKNUM) })
     }
 
     /// Name without schema.

@@ -381,13 +381,6 @@ pub unsafe fn printable_expression(query: *mut pg_sys::Query, expr: *mut pg_sys:
     unsafe { (!is_unprintable(expr.cast(), query.cast())).then(|| copy(expr)) }
 }
 
-/// `reltuples` of a relation, scaled to its size now; None where it has never been analysed.
-pub fn relation_rows(relid: Oid) -> Option<f64> {
-    let relation = super::catalog::Relation::open(relid)?;
-    let (tuples, pages) = relation.analyzed_size();
-    (tuples >= 0.0 && pages > 0.0).then(|| tuples / pages * f64::from(relation.blocks()))
-}
-
 /// A path that scans a fusion table.
 ///
 /// # Safety

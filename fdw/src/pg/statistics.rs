@@ -41,13 +41,10 @@ pub fn size(relation: &Relation, relid: Oid) -> RelationSize {
     unsafe {
         let class = &*(*pointer).rd_rel;
         let kind = class.relkind as u8;
-        let has_storage = matches!(kind, pg_sys::RELKIND_RELATION | pg_sys::RELKIND_MATVIEW);
-        let blocks = has_storage
-            .then(|| f64::from(pg_sys::RelationGetNumberOfBlocksInFork(pointer, pg_sys::ForkNumber::MAIN_FORKNUM)));
         RelationSize {
             pages: f64::from(class.relpages),
             tuples: f64::from(class.reltuples),
-            blocks,
+            blocks: relation.blocks().map(f64::from),
             width: f64::from(pg_sys::get_relation_data_width(relid.into(), std::ptr::null_mut())),
             has_children: class.relhassubclass || kind == pg_sys::RELKIND_PARTITIONED_TABLE,
         }

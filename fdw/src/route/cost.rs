@@ -1,6 +1,6 @@
 //! What a query would cost in the engine, in PostgreSQL's cost units, so that it compares with the native plan's total cost.
 //!
-//! The constants are fitted to TPC-H on two cores (see ai/components/route.md): a unit is about what PostgreSQL needs for one
+//! The constants are fitted to TPC-H on two cores (see ai/components/fdw.md): a unit is about what PostgreSQL needs for one
 //! sequential page. Only the choice of route depends on them, never an answer.
 
 use crate::pg::catalog::Relation;
@@ -17,7 +17,7 @@ const ROW: f64 = 0.01;
 pub fn estimate(translation: &Translation) -> f64 {
     let scans = translation.relations.iter().zip(&translation.plan.scans);
     scans.fold(START, |cost, (relation, scan)| {
-        let blocks = Relation::open(relation.relation.heap).map_or(0, |relation| relation.blocks());
+        let blocks = Relation::open(relation.relation.heap).and_then(|relation| relation.blocks()).unwrap_or(0);
         cost + f64::from(blocks) * PAGE + scan.rows * ROW
     })
 }

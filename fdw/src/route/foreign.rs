@@ -8,13 +8,12 @@ use super::plan::Private;
 use super::{NativeQuery, PlannerArgs, planner, translate_query};
 use crate::error::{OrRaise, Result};
 use crate::relation;
+use crate::statistics::RelationStatistics;
 use crate::translate::Refusal;
 use fusion_common::SqlError;
 use pgrx::PgList;
 use pgrx::{pg_guard, pg_sys};
 
-/// Rows of a relation of unknown size, as PostgreSQL assumes for a foreign table.
-const DEFAULT_ROWS: f64 = 1000.0;
 /// Cost of starting a scan, so that it is planned once rather than per outer row.
 const START_COST: f64 = 1000.0;
 
@@ -28,7 +27,7 @@ pub unsafe extern "C-unwind" fn get_foreign_rel_size(
     let heap = relation::resolve(foreign.to_u32()).or_raise();
     // SAFETY: valid planner structures.
     unsafe {
-        let rows = planner::relation_rows(heap.heap).unwrap_or(DEFAULT_ROWS);
+        let rows = RelationStatistics::read(heap.heap, &[]).rows();
         let selectivity = pg_sys::clauselist_selectivity(
             root,
             (*base).baserestrictinfo,
