@@ -7,11 +7,11 @@
 //! value out of line is sent flattened, whatever else is in its page; only ranges that the engine asked for are read.
 
 use crate::error::Result;
-use crate::pg::heap::{HeapReader, PageView};
+use crate::pg::heap::{HeapReader, PageContents};
 use crate::pg::tuple::Flattener;
 use crate::session::{Frame, Query};
 use fusion_common::BlockNumber;
-use fusion_proto::page_frame::{ALL_VISIBLE, PageFrameWriter};
+use fusion_proto::page_frame::{ALL_VISIBLE, BlockState, PageFrameWriter};
 use pgrx::pg_sys;
 
 /// The feed of one heap relation.
@@ -56,26 +56,22 @@ impl Feed {
         self.reader.tuple_descriptor()
     }
 
-    /// Fills `frame` with as many blocks of `range` as fit, and sends it.
-    pub fn send_frame(&mut self, query: &mut Query, range: &mut Range, mut frame: Frame) -> Result<()> {
+    /// Fills `frame` with as many blocks of `range` as fit, and sends it. Returns whether the range is done.
+    pub fn send_frame(&mut self, query: &mut Query, range: &mut Range, mut frame: Frame) -> Result<bool> {
         let mut writer = PageFrameWriter::new(frame.bytes_mut())?;
         let end = range.end.min(self.reader.blocks());
         let mut wide = Vec::new();
         while range.next < end && writer.has_room() {
-            let flattener = self.flattener.as_mut();
-            let block = range.next;
-            self.reader.read(block, |page| push_block(&mut writer, block, page, flattener, &mut wide))?;
+            push_block(&mut writer, range.next, &mut self.reader, self.flattener.as_mut(), &mut wide)?;
             range.next += 1;
         }
         writer.finish();
         for (block, offset_number, tuple) in wide {
             query.send_wide_tuple(range.id, block, offset_number, tuple)?;
         }
-        query.send_pages(range.id, frame)?;
-        if range.next >= end {
-            range.next = range.end;
-        }
-        Ok(())
+        let last = range.next >= end;
+        query.send_pages(range.id, frame, last)?;
+        Ok(last)
     }
 
     /// Closes the relation.
@@ -84,26 +80,42 @@ impl Feed {
     }
 }
 
-/// Adds one pinned page to the frame. Tuples that are too wide for it go to `wide`.
+/// Reads `block` into the frame. Tuples with needed values out of line follow it flattened; those too wide for the frame go to `wide`.
 fn push_block(
     writer: &mut PageFrameWriter<'_>,
     block: BlockNumber,
-    page: &PageView<'_>,
+    reader: &mut HeapReader,
     flattener: Option<&mut Flattener>,
     wide: &mut Vec<(BlockNumber, u16, Vec<u8>)>,
 ) -> Result<()> {
-    let bitmap = page.visible_bitmap();
-    writer.push_image(block, page.visible.len() as u16, bitmap, |image| {
-        let lsn = page.copy_to(image);
-        (lsn, if PageView::is_all_visible(image) { ALL_VISIBLE } else { 0 })
-    })?;
-    if let Some(flattener) = flattener {
-        for &offset_number in page.visible {
-            let Some(tuple) = flattener.flatten(&page.tuple(offset_number)) else { continue };
-            if !writer.push_flattened(offset_number, tuple.bytes())? {
-                wide.push((block, offset_number, tuple.bytes().to_vec()));
+    let Some(flattener) = flattener else {
+        writer.push_image(block, |image| block_state(&reader.read(block, image)))?;
+        return Ok(());
+    };
+    let mut flattened = Vec::new();
+    writer.push_image(block, |image| {
+        let (contents, ()) = reader.read_pinned(block, image, |contents, page| {
+            for offset_number in contents.offset_numbers() {
+                if let Some(tuple) = flattener.flatten(&page.tuple(offset_number)) {
+                    flattened.push((offset_number, tuple.bytes().to_vec()));
+                }
             }
+        });
+        block_state(&contents)
+    })?;
+    for (offset_number, tuple) in flattened {
+        if !writer.push_flattened(offset_number, &tuple)? {
+            wide.push((block, offset_number, tuple));
         }
     }
     Ok(())
+}
+
+fn block_state(contents: &PageContents) -> BlockState {
+    BlockState {
+        lsn: contents.lsn,
+        flags: if contents.all_visible { ALL_VISIBLE } else { 0 },
+        visible_count: contents.visible_count,
+        visible: contents.visible,
+    }
 }

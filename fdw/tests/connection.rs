@@ -133,7 +133,7 @@ fn a_frame_may_come_again_after_it_went_back_and_not_before() {
     engine.say(&[grant(query, 5)]);
     connection.pump();
     let frame = take_grant(&mut connection, query);
-    connection.send_pages(query, 0, frame).unwrap();
+    connection.send_pages(query, 0, frame, false).unwrap();
     engine.say(&[grant(query, 5)]);
     connection.pump();
     assert!(connection.lost().is_none());

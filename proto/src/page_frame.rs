@@ -59,6 +59,19 @@ pub struct BlockEntry {
     pub visible: VisibleBitmap,
 }
 
+/// What the backend found in a block when it copied it; see [`BlockEntry`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlockState {
+    /// Its page LSN.
+    pub lsn: Lsn,
+    /// [`ALL_VISIBLE`].
+    pub flags: u16,
+    /// Number of visible line pointers.
+    pub visible_count: u16,
+    /// Visible line pointers.
+    pub visible: VisibleBitmap,
+}
+
 // Layout of an entry: lsn 0 · block 8 · image 12 · flattened 16 · flattened_count 20 · visible_count 22 · flags 24 · zero 26..32 ·
 // bitmap 32.
 impl BlockEntry {
@@ -126,21 +139,14 @@ impl<'a> PageFrameWriter<'a> {
         self.entries.len() < DIRECTORY_CAPACITY && self.end + BLOCK_SIZE <= FRAME_SIZE
     }
 
-    /// Adds a block. `copy` writes its image into the slice it is given (`BLOCK_SIZE` bytes, old content) and tells the LSN and the
-    /// flags of what it wrote.
-    pub fn push_image(
-        &mut self,
-        block: BlockNumber,
-        visible_count: u16,
-        visible: VisibleBitmap,
-        copy: impl FnOnce(&mut [u8]) -> (Lsn, u16),
-    ) -> Result<()> {
+    /// Adds a block. `copy` writes its image into the slice it is given (`BLOCK_SIZE` bytes, old content) and tells what it wrote.
+    pub fn push_image(&mut self, block: BlockNumber, copy: impl FnOnce(&mut [u8]) -> BlockState) -> Result<()> {
         if !self.has_room() {
             return Err(Error::Frame("full"));
         }
         let image = self.end;
         self.end += BLOCK_SIZE;
-        let (lsn, flags) = copy(&mut self.frame[image..image + BLOCK_SIZE]);
+        let BlockState { lsn, flags, visible_count, visible } = copy(&mut self.frame[image..image + BLOCK_SIZE]);
         self.entries.push(BlockEntry {
             lsn,
             block,
@@ -270,12 +276,11 @@ mod tests {
         let mut writer = PageFrameWriter::new(&mut frame).unwrap();
         let mut block = 0;
         while writer.has_room() {
-            writer
-                .push_image(block, 2, [3, 0, 0, 0, 0], |image| {
-                    image.fill(block as u8);
-                    (7 + u64::from(block), ALL_VISIBLE)
-                })
-                .unwrap();
+            let copy = |image: &mut [u8]| {
+                image.fill(block as u8);
+                BlockState { lsn: 7 + u64::from(block), flags: ALL_VISIBLE, visible_count: 2, visible: [3, 0, 0, 0, 0] }
+            };
+            writer.push_image(block, copy).unwrap();
             if block == 3 {
                 assert!(writer.push_flattened(2, b"a tuple").unwrap());
                 assert!(writer.push_flattened(1, b"another one").unwrap());
@@ -321,7 +326,8 @@ mod tests {
     #[test]
     fn an_unfinished_frame_does_not_parse() {
         let mut frame = filled();
-        PageFrameWriter::new(&mut frame).unwrap().push_image(0, 0, [0; BITMAP_WORDS], |_| (0, 0)).unwrap();
+        let nothing = BlockState { lsn: 0, flags: 0, visible_count: 0, visible: [0; BITMAP_WORDS] };
+        PageFrameWriter::new(&mut frame).unwrap().push_image(0, |_| nothing).unwrap();
         assert!(PageFrame::parse(&frame).is_err());
     }
 }

@@ -10,7 +10,7 @@ use fusion_common::{Attribute, FrameNumber, QueryId, ScanId, SqlError};
 use fusion_engine::server::{Config, Engine, Server};
 use fusion_proto::codec::{self, Decoder};
 use fusion_proto::message::{Execute, FromBackend, FromEngine, Hello, QueryMetrics};
-use fusion_proto::page_frame::PageFrameWriter;
+use fusion_proto::page_frame::{BlockState, PageFrameWriter};
 use fusion_proto::segment::{Frame, Segment, receive_with_descriptor};
 use fusion_proto::tuple_frame::{TupleFrame, check_tuple};
 use fusion_proto::{BUILD_ID, PROTOCOL_VERSION};
@@ -334,10 +334,10 @@ impl Backend {
                 }
                 let copy = |to: &mut [u8]| {
                     to.copy_from_slice(&page.image);
-                    (1, 0)
+                    BlockState { lsn: 1, flags: 0, visible_count: page.visible_count(), visible: page.visible }
                 };
                 let named = if writer.is_empty() { block } else { block - self.block_shift };
-                writer.push_image(named, page.visible_count(), page.visible, copy).unwrap();
+                writer.push_image(named, copy).unwrap();
                 for (offset_number, tuple) in &page.flattened {
                     assert!(writer.push_flattened(*offset_number, tuple).unwrap());
                 }

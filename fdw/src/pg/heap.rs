@@ -1,31 +1,48 @@
-//! Heap pages by PostgreSQL's own page-at-a-time routine.
+//! Heap pages as a query's snapshot sees them.
 //!
-//! Stands between [`crate::feed`] and the buffer manager. `heapgetpage` (15, 16) and `heap_prepare_pagescan` (17, 18) prune the page
-//! and say which line pointers the scan's snapshot sees; this module only points them at a block and lets the caller copy.
+//! Stands between [`crate::feed`] and the buffer manager. A page that is all-visible is taken as `heap_prepare_pagescan` takes it: every
+//! normal line pointer is visible. Any other goes through PostgreSQL's own page-at-a-time routine (`heapgetpage` in 15 and 16,
+//! `heap_prepare_pagescan` in 17 and 18), which prunes the page and asks for each tuple.
 //!
 //! Invariants
-//! - A page is pinned exactly while [`HeapReader::read`] runs its closure, and share-locked while [`PageView::copy_to`] copies: what is
-//!   copied is one state of the page, with the LSN that belongs to it. The pin keeps visible tuples where they are.
+//! - An image is one state of the page: it is copied under the share lock, with the LSN that belongs to it.
+//! - A page is pinned while [`HeapReader::read`] works and, for [`HeapReader::read_pinned`], while its closure runs: the pin keeps
+//!   visible tuples where they are.
+//! - `raw` declares functions without pgrx's guard, which costs more than some of them. They are called by [`load`] alone, a function
+//!   without destructors, inside one guard for the whole page.
 //! - Backend's main thread only; the relation is locked by the query that reads it.
 
-use fusion_common::limits::BLOCK_SIZE;
+use fusion_common::limits::{BLOCK_SIZE, MAX_HEAP_TUPLES_PER_PAGE};
 use fusion_common::{BlockNumber, Lsn};
 use fusion_proto::page_frame::VisibleBitmap;
 use pgrx::pg_sys;
+use pgrx::pg_sys::ffi::pg_guard_ffi_boundary;
 
 /// An open scan over a heap relation, reading blocks in any order.
 pub struct HeapReader {
     relation: pg_sys::Relation,
     /// Made by `heap_beginscan`, so it is a `HeapScanDescData`.
     scan: pg_sys::HeapScanDesc,
+    /// Whether PD_ALL_VISIBLE speaks for the snapshot: not for one taken on a standby, where the flag may be ahead of it.
+    trusts_all_visible: bool,
 }
 
-/// A pinned page and what the snapshot sees of it.
-pub struct PageView<'a> {
-    page: *const u8,
-    buffer: pg_sys::Buffer,
-    /// Offset numbers of the tuples that the snapshot sees, ascending.
-    pub visible: &'a [pg_sys::OffsetNumber],
+/// What the snapshot sees of a page that was read.
+#[derive(Clone, Copy, Debug)]
+pub struct PageContents {
+    /// LSN of the image.
+    pub lsn: Lsn,
+    /// Whether all its tuples are visible to everyone (PD_ALL_VISIBLE).
+    pub all_visible: bool,
+    /// Number of visible line pointers.
+    pub visible_count: u16,
+    /// The visible line pointers.
+    pub visible: VisibleBitmap,
+}
+
+/// A pinned page.
+pub struct PinnedPage {
+    page: pg_sys::Page,
 }
 
 impl HeapReader {
@@ -42,7 +59,8 @@ impl HeapReader {
                 | pg_sys::ScanOptions::SO_ALLOW_PAGEMODE;
             let scan =
                 pg_sys::heap_beginscan(relation, snapshot, 0, std::ptr::null_mut(), std::ptr::null_mut(), flags as _);
-            Self { relation, scan: scan.cast() }
+            let trusts_all_visible = !(*snapshot).takenDuringRecovery;
+            Self { relation, scan: scan.cast(), trusts_all_visible }
         }
     }
 
@@ -64,47 +82,35 @@ impl HeapReader {
         unsafe { (*(*self.relation).rd_rel).reltoastrelid != pg_sys::InvalidOid }
     }
 
-    /// Pins `block`, lets PostgreSQL prune it and compute visibility, and shows it to `visit`.
-    pub fn read<R>(&mut self, block: BlockNumber, visit: impl FnOnce(&PageView<'_>) -> R) -> R {
-        // SAFETY: `scan` is ours alone; after `prepare` its rs_cbuf is pinned and rs_vistuples holds rs_ntuples entries.
+    /// Copies `block` into `image` (`BLOCK_SIZE` bytes) and tells what the snapshot sees of it.
+    pub fn read(&mut self, block: BlockNumber, image: &mut [u8]) -> PageContents {
+        let (contents, buffer) = self.load(block, image, false);
+        debug_assert_eq!(buffer, pg_sys::InvalidBuffer as pg_sys::Buffer);
+        contents
+    }
+
+    /// As [`Self::read`], and shows the page to `visit` while it is still pinned.
+    pub fn read_pinned<R>(
+        &mut self,
+        block: BlockNumber,
+        image: &mut [u8],
+        visit: impl FnOnce(&PageContents, &PinnedPage) -> R,
+    ) -> (PageContents, R) {
+        let (contents, buffer) = self.load(block, image, true);
+        // SAFETY: `load` has left the buffer pinned; an ERROR in `visit` leaves the pin to the resource owner.
         unsafe {
-            self.prepare(block);
-            let scan = &mut *self.scan;
-            let buffer = scan.rs_cbuf;
-            let count = (scan.rs_ntuples as usize).min(scan.rs_vistuples.len());
-            let view = PageView {
-                page: pg_sys::BufferGetPage(buffer).cast_const().cast(),
-                buffer,
-                visible: &scan.rs_vistuples[..count],
-            };
-            let result = visit(&view);
+            let result = visit(&contents, &PinnedPage { page: pg_sys::BufferGetPage(buffer) });
             pg_sys::ReleaseBuffer(buffer);
-            (*self.scan).rs_cbuf = pg_sys::InvalidBuffer as pg_sys::Buffer;
-            result
+            (contents, result)
         }
     }
 
-    #[cfg(any(feature = "pg15", feature = "pg16"))]
-    unsafe fn prepare(&mut self, block: BlockNumber) {
-        // SAFETY: a page-mode scan with no buffer pinned: heapgetpage pins the block and fills rs_vistuples.
-        unsafe { pg_sys::heapgetpage(self.scan.cast(), block) }
-    }
-
-    #[cfg(any(feature = "pg17", feature = "pg18"))]
-    unsafe fn prepare(&mut self, block: BlockNumber) {
-        // SAFETY: as heap_fetch_next_buffer leaves a scan for heap_prepare_pagescan: rs_cbuf pinned, rs_cblock its number.
-        unsafe {
-            let scan = self.scan;
-            (*scan).rs_cbuf = pg_sys::ReadBufferExtended(
-                self.relation,
-                pg_sys::ForkNumber::MAIN_FORKNUM,
-                block,
-                pg_sys::ReadBufferMode::RBM_NORMAL,
-                (*scan).rs_strategy,
-            );
-            (*scan).rs_cblock = block;
-            pg_sys::heap_prepare_pagescan(scan.cast());
-        }
+    fn load(&mut self, block: BlockNumber, image: &mut [u8], keep_pin: bool) -> (PageContents, pg_sys::Buffer) {
+        assert_eq!(image.len(), BLOCK_SIZE);
+        let (relation, scan, trusts_all_visible) = (self.relation, self.scan, self.trusts_all_visible);
+        let image = image.as_mut_ptr();
+        // SAFETY: main thread; `load` has no destructors to be skipped. The scan is ours alone, the image has BLOCK_SIZE bytes.
+        unsafe { pg_guard_ffi_boundary(|| load(relation, scan, block, image, trusts_all_visible, keep_pin)) }
     }
 
     /// Ends the scan and closes the relation, keeping the lock.
@@ -118,48 +124,184 @@ impl HeapReader {
     }
 }
 
-impl PageView<'_> {
-    /// Copies the page into `to` (`BLOCK_SIZE` bytes) under the share lock; returns the LSN of what was copied.
-    pub fn copy_to(&self, to: &mut [u8]) -> Lsn {
-        assert_eq!(to.len(), BLOCK_SIZE);
-        // SAFETY: the buffer is pinned for the life of this view, so the page is BLOCK_SIZE readable bytes; the share lock keeps
-        // writers (but for hint bits, which nobody decodes) away while they are copied. The first 8 bytes are pd_lsn.
-        unsafe {
-            pg_sys::LockBuffer(self.buffer, pg_sys::BUFFER_LOCK_SHARE as _);
-            std::ptr::copy_nonoverlapping(self.page, to.as_mut_ptr(), BLOCK_SIZE);
-            pg_sys::LockBuffer(self.buffer, pg_sys::BUFFER_LOCK_UNLOCK as _);
+/// Pins `block`, finds what is visible, copies it to `image`, and releases the pin unless it is to be kept; then the buffer is
+/// returned, otherwise `InvalidBuffer`.
+///
+/// # Safety
+/// `scan` is a page-mode scan of `relation` with no buffer pinned, `image` points to `BLOCK_SIZE` writable bytes. Called under a guard.
+unsafe fn load(
+    relation: pg_sys::Relation,
+    scan: pg_sys::HeapScanDesc,
+    block: BlockNumber,
+    image: *mut u8,
+    trusts_all_visible: bool,
+    keep_pin: bool,
+) -> (PageContents, pg_sys::Buffer) {
+    // SAFETY: the caller vouches for the pointers. A page is read only while it is pinned, and copied under the share lock, which
+    // keeps writers (but for hint bits, which nobody decodes) away.
+    unsafe {
+        let mut buffer = raw::ReadBufferExtended(
+            relation,
+            pg_sys::ForkNumber::MAIN_FORKNUM,
+            block,
+            pg_sys::ReadBufferMode::RBM_NORMAL,
+            (*scan).rs_strategy,
+        );
+        let page = pg_sys::BufferGetPage(buffer).cast::<u8>();
+        raw::LockBuffer(buffer, pg_sys::BUFFER_LOCK_SHARE as _);
+        let all_visible = trusts_all_visible && is_all_visible(page);
+        if all_visible {
+            std::ptr::copy_nonoverlapping(page, image, BLOCK_SIZE);
         }
-        let half = |at: usize| u64::from(u32::from_le_bytes([to[at], to[at + 1], to[at + 2], to[at + 3]]));
-        half(0) << 32 | half(4)
-    }
-
-    /// Whether the page says that all its tuples are visible to everyone (PD_ALL_VISIBLE, as of the copy in `image`).
-    pub fn is_all_visible(image: &[u8]) -> bool {
-        const PD_FLAGS: usize = 10;
-        image[PD_FLAGS] & pg_sys::PD_ALL_VISIBLE as u8 != 0
-    }
-
-    /// The visible line pointers as a bitmap.
-    pub fn visible_bitmap(&self) -> VisibleBitmap {
-        let mut bitmap = VisibleBitmap::default();
-        for &offset_number in self.visible {
-            let index = usize::from(offset_number).wrapping_sub(1);
-            if let Some(word) = bitmap.get_mut(index / 64) {
-                *word |= 1 << (index % 64);
-            }
+        raw::LockBuffer(buffer, pg_sys::BUFFER_LOCK_UNLOCK as _);
+        let (visible, visible_count) = if all_visible {
+            normal_line_pointers(image)
+        } else {
+            buffer = prepare_pagescan(scan, block, buffer);
+            let page = pg_sys::BufferGetPage(buffer).cast::<u8>();
+            raw::LockBuffer(buffer, pg_sys::BUFFER_LOCK_SHARE as _);
+            std::ptr::copy_nonoverlapping(page, image, BLOCK_SIZE);
+            raw::LockBuffer(buffer, pg_sys::BUFFER_LOCK_UNLOCK as _);
+            (*scan).rs_cbuf = pg_sys::InvalidBuffer as pg_sys::Buffer;
+            visible_tuples(scan)
+        };
+        if !keep_pin {
+            raw::ReleaseBuffer(buffer);
+            buffer = pg_sys::InvalidBuffer as pg_sys::Buffer;
         }
-        bitmap
+        let contents =
+            PageContents { lsn: page_lsn(image), all_visible: is_all_visible(image), visible_count, visible };
+        (contents, buffer)
     }
+}
 
-    /// The tuple at a visible offset number, as a `HeapTupleData` that points into the pinned page.
+/// Lets PostgreSQL prune the page in `buffer`, which is pinned, and fill `rs_vistuples`; returns the buffer, pinned.
+///
+/// # Safety
+/// As for [`load`].
+#[cfg(any(feature = "pg17", feature = "pg18"))]
+unsafe fn prepare_pagescan(scan: pg_sys::HeapScanDesc, block: BlockNumber, buffer: pg_sys::Buffer) -> pg_sys::Buffer {
+    // SAFETY: as heap_fetch_next_buffer leaves a scan for heap_prepare_pagescan: rs_cbuf pinned, rs_cblock its number.
+    unsafe {
+        (*scan).rs_cbuf = buffer;
+        (*scan).rs_cblock = block;
+        raw::heap_prepare_pagescan(scan.cast());
+    }
+    buffer
+}
+
+/// As above; `heapgetpage` pins the block itself, and the caller's pin is released.
+///
+/// # Safety
+/// As for [`load`].
+#[cfg(any(feature = "pg15", feature = "pg16"))]
+unsafe fn prepare_pagescan(scan: pg_sys::HeapScanDesc, block: BlockNumber, buffer: pg_sys::Buffer) -> pg_sys::Buffer {
+    // SAFETY: a page-mode scan with no buffer of its own pinned.
+    unsafe {
+        raw::heapgetpage(scan.cast(), block);
+        raw::ReleaseBuffer(buffer);
+        (*scan).rs_cbuf
+    }
+}
+
+/// Functions of PostgreSQL without a guard: an ERROR in one jumps over the caller's frames.
+mod raw {
+    use pgrx::pg_sys;
+
+    unsafe extern "C-unwind" {
+        pub fn ReadBufferExtended(
+            relation: pg_sys::Relation,
+            fork: pg_sys::ForkNumber::Type,
+            block: pg_sys::BlockNumber,
+            mode: pg_sys::ReadBufferMode::Type,
+            strategy: pg_sys::BufferAccessStrategy,
+        ) -> pg_sys::Buffer;
+        pub fn LockBuffer(buffer: pg_sys::Buffer, mode: std::ffi::c_int);
+        pub fn ReleaseBuffer(buffer: pg_sys::Buffer);
+        #[cfg(any(feature = "pg17", feature = "pg18"))]
+        pub fn heap_prepare_pagescan(scan: pg_sys::TableScanDesc);
+        #[cfg(any(feature = "pg15", feature = "pg16"))]
+        pub fn heapgetpage(scan: pg_sys::TableScanDesc, block: pg_sys::BlockNumber);
+    }
+}
+
+/// `pd_lsn`: two words, the higher first.
+///
+/// # Safety
+/// `page` points to a page header, here and below.
+unsafe fn page_lsn(page: *const u8) -> Lsn {
+    // SAFETY: the header's first 8 bytes.
+    let [high, low] = unsafe { page.cast::<[u32; 2]>().read_unaligned() };
+    u64::from(high) << 32 | u64::from(low)
+}
+
+unsafe fn is_all_visible(page: *const u8) -> bool {
+    const PD_FLAGS: usize = 10;
+    // SAFETY: inside the header.
+    unsafe { page.add(PD_FLAGS).cast::<u16>().read_unaligned() & pg_sys::PD_ALL_VISIBLE as u16 != 0 }
+}
+
+/// Line pointers of a page of `BLOCK_SIZE` bytes that have a tuple (LP_NORMAL), and how many they are.
+unsafe fn normal_line_pointers(page: *const u8) -> (VisibleBitmap, u16) {
+    const PD_LOWER: usize = 12;
+    const HEADER: usize = 24;
+    const LINE_POINTER: usize = 4;
+    let mut bitmap = VisibleBitmap::default();
+    let mut count = 0;
+    // SAFETY: inside the header; and pointers below BLOCK_SIZE, whatever pd_lower says, as there are at most
+    // MAX_HEAP_TUPLES_PER_PAGE of them.
+    unsafe {
+        let lower = usize::from(page.add(PD_LOWER).cast::<u16>().read_unaligned());
+        let pointers = (lower.saturating_sub(HEADER) / LINE_POINTER).min(MAX_HEAP_TUPLES_PER_PAGE);
+        for index in 0..pointers {
+            let pointer = page.add(HEADER + LINE_POINTER * index).cast::<u32>().read_unaligned();
+            let normal = u64::from((pointer >> 15) & 3 == pg_sys::LP_NORMAL);
+            bitmap[index / 64] |= normal << (index % 64);
+            count += normal as u16;
+        }
+    }
+    (bitmap, count)
+}
+
+/// What the page-at-a-time routine found.
+///
+/// # Safety
+/// `scan` has gone through [`prepare_pagescan`].
+unsafe fn visible_tuples(scan: pg_sys::HeapScanDesc) -> (VisibleBitmap, u16) {
+    let mut bitmap = VisibleBitmap::default();
+    // SAFETY: rs_vistuples holds rs_ntuples offset numbers.
+    let visible = unsafe {
+        let scan = &*scan;
+        &scan.rs_vistuples[..(scan.rs_ntuples as usize).min(scan.rs_vistuples.len())]
+    };
+    for &offset_number in visible {
+        let index = usize::from(offset_number).wrapping_sub(1);
+        if let Some(word) = bitmap.get_mut(index / 64) {
+            *word |= 1 << (index % 64);
+        }
+    }
+    (bitmap, visible.len() as u16)
+}
+
+impl PageContents {
+    /// Offset numbers of the visible tuples, ascending.
+    pub fn offset_numbers(&self) -> impl Iterator<Item = pg_sys::OffsetNumber> + '_ {
+        (0..64 * self.visible.len())
+            .filter(|index| self.visible[index / 64] >> (index % 64) & 1 == 1)
+            .map(|index| index as pg_sys::OffsetNumber + 1)
+    }
+}
+
+impl PinnedPage {
+    /// The tuple at a visible offset number, as a `HeapTupleData` that points into the page.
     pub fn tuple(&self, offset_number: pg_sys::OffsetNumber) -> pg_sys::HeapTupleData {
         // SAFETY: visible offset numbers are normal line pointers of the pinned page, which the pin keeps in place; the
         // server itself trusts its own page here.
         unsafe {
-            let item = pg_sys::PageGetItemId(self.page.cast_mut().cast(), offset_number);
+            let item = pg_sys::PageGetItemId(self.page, offset_number);
             let mut tuple: pg_sys::HeapTupleData = std::mem::zeroed();
             tuple.t_len = (*item).lp_len();
-            tuple.t_data = self.page.cast_mut().add((*item).lp_off() as usize).cast();
+            tuple.t_data = self.page.cast::<u8>().add((*item).lp_off() as usize).cast();
             tuple
         }
     }

@@ -156,11 +156,8 @@ impl EngineRun {
             .get_mut(range.scan)
             .ok_or_else(|| SqlError::new(SqlState::PROTOCOL_VIOLATION, "the engine asked for an unknown scan"))?;
         crate::pg::wait::check_for_interrupts();
-        feed.send_frame(&mut self.query, range, frame)?;
-        if range.next >= range.end {
-            let id = range.id;
+        if feed.send_frame(&mut self.query, range, frame)? {
             self.ranges.pop_front();
-            self.query.range_done(id)?;
         }
         Ok(true)
     }

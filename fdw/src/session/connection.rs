@@ -172,11 +172,18 @@ impl Connection {
 
     /// Queues a message and sends what the kernel takes. An error means that the message was not queued.
     pub fn send(&mut self, message: &FromBackend) -> Result<()> {
+        self.send_all(std::slice::from_ref(message))
+    }
+
+    /// As [`Self::send`], for several messages at once: the engine wakes up once.
+    fn send_all(&mut self, messages: &[FromBackend]) -> Result<()> {
         if let Some(lost) = &self.lost {
             return Err(lost.clone());
         }
         let mut bytes = Vec::new();
-        codec::encode(message, &mut bytes)?;
+        for message in messages {
+            codec::encode(message, &mut bytes)?;
+        }
         if self.backlog() == 0 {
             self.out = bytes;
             self.sent = 0;
@@ -187,10 +194,11 @@ impl Connection {
         Ok(())
     }
 
-    /// Gives a filled frame to the engine.
-    pub fn send_pages(&mut self, query: QueryId, range: u32, frame: segment::Frame) -> Result<()> {
-        let number = self.forget(frame);
-        self.send(&FromBackend::Pages { query, range, frame: number })
+    /// Gives a filled frame to the engine, the `last` of its range or not.
+    pub fn send_pages(&mut self, query: QueryId, range: u32, frame: segment::Frame, last: bool) -> Result<()> {
+        let messages =
+            [FromBackend::Pages { query, range, frame: self.forget(frame) }, FromBackend::RangeDone { query, range }];
+        self.send_all(if last { &messages } else { &messages[..1] })
     }
 
     /// Gives a frame back. On a lost connection there is nobody to give it to, and that is no error.

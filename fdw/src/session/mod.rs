@@ -180,12 +180,12 @@ impl Query {
     }
 
     /// Gives a granted frame, filled with blocks of `range`, to the engine.
-    pub fn send_pages(&mut self, range: u32, mut frame: Frame) -> Result<()> {
+    pub fn send_pages(&mut self, range: u32, mut frame: Frame, last: bool) -> Result<()> {
         if !Rc::ptr_eq(&self.connection, &frame.connection) {
             return Err(SqlError::internal("frame of another fusion session"));
         }
         if let Some(taken) = frame.frame.take() {
-            self.connection.borrow_mut().send_pages(self.id, range, taken)?;
+            self.connection.borrow_mut().send_pages(self.id, range, taken, last)?;
         }
         self.wait_for_backlog()
     }
@@ -200,12 +200,6 @@ impl Query {
     ) -> Result<()> {
         let message = FromBackend::WideTuple { query: self.id, range, block, offset_number, tuple };
         self.connection.borrow_mut().send(&message)?;
-        self.wait_for_backlog()
-    }
-
-    /// Says that all blocks of `range` have been sent.
-    pub fn range_done(&mut self, range: u32) -> Result<()> {
-        self.connection.borrow_mut().send(&FromBackend::RangeDone { query: self.id, range })?;
         self.wait_for_backlog()
     }
 
