@@ -1,0 +1,128 @@
+//! Expressions and nodes of a finished plan.
+
+use super::{copy, range_table};
+use fusion_common::TypeRef;
+use pgrx::pg_sys;
+use std::ffi::c_void;
+
+/// Prepares an expression for execution: folds constants and fills in function OIDs (`expression_planner`).
+///
+/// # Safety
+/// `expr` is an analysed expression without columns and sublinks.
+pub unsafe fn plan_expression(expr: *mut pg_sys::Expr) -> *mut pg_sys::Expr {
+    // SAFETY: as the caller's.
+    unsafe { pg_sys::expression_planner(copy(expr)) }
+}
+
+/// A bytea constant that holds `bytes`.
+pub fn bytes_const(bytes: &[u8]) -> *mut pg_sys::Const {
+    // SAFETY: a varlena of its own in the current context.
+    unsafe {
+        let length = bytes.len() + pg_sys::VARHDRSZ;
+        let varlena: *mut pg_sys::varlena = pg_sys::palloc(length).cast();
+        pgrx::set_varsize_4b(varlena, length as i32);
+        std::ptr::copy_nonoverlapping(bytes.as_ptr(), varlena.cast::<u8>().add(pg_sys::VARHDRSZ), bytes.len());
+        pg_sys::makeConst(pg_sys::BYTEAOID, -1, pg_sys::InvalidOid, -1, pg_sys::Datum::from(varlena), false, false)
+    }
+}
+
+/// The bytes of [`bytes_const`].
+///
+/// # Safety
+/// `value` was made by [`bytes_const`], or is a copy of one.
+pub unsafe fn const_bytes<'a>(value: *mut pg_sys::Const) -> &'a [u8] {
+    // SAFETY: as the caller's.
+    unsafe { pgrx::varlena_to_byte_slice((*value).constvalue.cast_mut_ptr()) }
+}
+
+/// A NULL constant of a type.
+pub fn null_const(ty: TypeRef) -> *mut pg_sys::Const {
+    // SAFETY: makeNullConst copes with any type.
+    unsafe { pg_sys::makeNullConst(pg_sys::Oid::from(ty.oid), ty.typmod, pg_sys::Oid::from(ty.collation)) }
+}
+
+/// Type, modifier and collation of an expression.
+///
+/// # Safety
+/// `expr` is a valid expression.
+pub unsafe fn expression_type(expr: *const pg_sys::Expr) -> TypeRef {
+    // SAFETY: as the caller's.
+    unsafe {
+        TypeRef {
+            oid: pg_sys::exprType(expr.cast()).to_u32(),
+            typmod: pg_sys::exprTypmod(expr.cast()),
+            collation: pg_sys::exprCollation(expr.cast()).to_u32(),
+        }
+    }
+}
+
+/// A column reference.
+pub fn make_var(varno: i32, attnum: i16, ty: TypeRef) -> *mut pg_sys::Var {
+    // SAFETY: a fresh node.
+    unsafe {
+        pg_sys::makeVar(varno as _, attnum, pg_sys::Oid::from(ty.oid), ty.typmod, pg_sys::Oid::from(ty.collation), 0)
+    }
+}
+
+/// Takes run-time pruning away from a statement whose plan has none.
+///
+/// # Safety
+/// `stmt` is a valid statement that may be changed.
+pub unsafe fn clear_pruning(stmt: *mut pg_sys::PlannedStmt) {
+    // SAFETY: as the caller's.
+    #[cfg(feature = "pg18")]
+    unsafe {
+        (*stmt).partPruneInfos = std::ptr::null_mut();
+    }
+    #[cfg(not(feature = "pg18"))]
+    let _ = stmt;
+}
+
+/// A copy of a result expression of `query` that EXPLAIN can print in a plan; None where it cannot (sublinks, windows).
+///
+/// # Safety
+/// `expr` is an expression of the target list of `query`.
+pub unsafe fn printable_expression(query: *mut pg_sys::Query, expr: *mut pg_sys::Expr) -> Option<*mut pg_sys::Expr> {
+    unsafe extern "C-unwind" fn is_unprintable(node: *mut pg_sys::Node, context: *mut c_void) -> bool {
+        // SAFETY: the walker passes null or valid nodes.
+        unsafe {
+            use pg_sys::NodeTag;
+            if node.is_null() {
+                return false;
+            }
+            match (*node).type_ {
+                NodeTag::T_SubLink | NodeTag::T_WindowFunc | NodeTag::T_GroupingFunc | NodeTag::T_Query => true,
+                NodeTag::T_Var => {
+                    let query: *const pg_sys::Query = context.cast_const().cast();
+                    let var: *const pg_sys::Var = node.cast();
+                    let rte = range_table(query).get(((*var).varno as usize).wrapping_sub(1)).copied();
+                    // Only columns of tables and subqueries have names in the flat range table.
+                    (*var).varlevelsup != 0
+                        || rte.is_none_or(|rte| {
+                            !matches!((*rte).rtekind, pg_sys::RTEKind::RTE_RELATION | pg_sys::RTEKind::RTE_SUBQUERY)
+                        })
+                }
+                _ => pg_sys::expression_tree_walker(node, Some(is_unprintable), context),
+            }
+        }
+    }
+    // SAFETY: as the caller's.
+    unsafe { (!is_unprintable(expr.cast(), query.cast())).then(|| copy(expr)) }
+}
+
+/// Whether an expression contains an external parameter (`$1`).
+///
+/// # Safety
+/// `expr` is a valid expression.
+pub unsafe fn has_external_param(expr: *mut pg_sys::Expr) -> bool {
+    unsafe extern "C-unwind" fn walker(node: *mut pg_sys::Node, context: *mut c_void) -> bool {
+        // SAFETY: the walker passes null or valid nodes.
+        unsafe {
+            !node.is_null()
+                && ((*node).type_ == pg_sys::NodeTag::T_Param
+                    || pg_sys::expression_tree_walker(node, Some(walker), context))
+        }
+    }
+    // SAFETY: as the caller's.
+    unsafe { walker(expr.cast(), std::ptr::null_mut()) }
+}
