@@ -5,9 +5,9 @@
 
 SHELL := /bin/bash
 CARGO_TARGET_DIR ?= $(HOME)/.cache/pg_fusion/target
-export CARGO_TARGET_DIR PG_CONFIG PG_MAJOR SF KEEP QUERIES RUNS TESTS PARTS PRELOAD
+export CARGO_TARGET_DIR PG_CONFIG PG_MAJOR SF KEEP QUERIES RUNS TESTS PARTS PRELOAD FILES REWRITE LOCALE
 
-.PHONY: all build install installcheck demo test regress lint bench start stop psql clean help
+.PHONY: all build install installcheck demo test regress diff lint bench start stop psql clean help
 .DEFAULT_GOAL := build
 
 all: build
@@ -30,6 +30,9 @@ test: ## all tests, on PostgreSQL 18 and on the distribution's 15 [PARTS="rust 1
 
 regress: ## the SQL tests on one PostgreSQL [PG_MAJOR=18] [TESTS="setup types"]
 	@scripts/regress.sh
+
+diff: ## the differential suite on one PostgreSQL, in C and en_US.UTF-8 [FILES="joins cte"] [REWRITE=1]
+	@SUITES=diff scripts/regress.sh
 
 lint: ## formatting, clippy, dependency and shell checks
 	@scripts/lint.sh

@@ -2,10 +2,15 @@
 # The SQL tests on one PostgreSQL, in a private cluster that is removed afterwards: regress.sh
 #   PG_CONFIG= or PG_MAJOR=  which PostgreSQL
 #   TESTS="a b"              these tests (preloaded) instead of the schedules
+#   SUITES="a b"             these suites instead of all: preload isolation nopreload locale diff
 #   COUNTS=FILE              appends one line "suite passed failed" per suite
+# and for the differential suite
+#   FILES="a b"              these query files of regress/diff instead of all
+#   REWRITE=1                change the expectations in the files of this checkout to what happened
 # Suites: regress/schedule with the library preloaded, regress/schedule_isolation the same with isolation specs,
-# regress/schedule_nopreload without it, regress/schedule_locale in en_US.UTF-8 where that locale can be had. The last
-# three are run when the file is there. Database: UTF-8, C locale; server settings: regress/regress.conf.
+# regress/schedule_nopreload without it, regress/schedule_locale in en_US.UTF-8 where that locale can be had (isolation to locale
+# are run when the file is there); regress/diff (see regress/README.md) under both locales.
+# Database: UTF-8, C locale; server settings: regress/regress.conf.
 # Results are copied to .dev/regress-MAJOR (so that an expected file can be made from them); differences are printed.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 . "$scripts/postgres.sh"
@@ -55,6 +60,12 @@ server() {
     cluster_start "$name"
 }
 
+show_crashes() {
+    if as_server grep -qE 'PANIC|was terminated by signal' "$work/$name/log"; then
+        as_server grep -E -B5 -A20 'PANIC|was terminated by signal' "$work/$name/log" | head -n 100
+    fi
+}
+
 # suite LABEL DRIVER SELECTION...: run a driver of the pg_regress family on the running cluster.
 suite() {
     local label=$1 driver=$2 log passed failed rc=0
@@ -74,9 +85,7 @@ suite() {
     if [ -f "$output/regression.diffs" ] && [ "$failed" != 0 ]; then
         head -n 1000 "$output/regression.diffs"
     fi
-    if as_server grep -qE 'PANIC|was terminated by signal' "$work/$name/log"; then
-        as_server grep -E -B5 -A20 'PANIC|was terminated by signal' "$work/$name/log" | head -n 100
-    fi
+    show_crashes
     as_server cat "$work/$name/log" >"$collected/$label.server.log"
     rm -rf "$output"
     printf '%s passed %s, failed %s\n' "$label:" "$passed" "$failed"
@@ -93,13 +102,46 @@ have_locale() {
     localedef -i en_US -f UTF-8 en_US.UTF-8
 }
 
-server pg_fusion C
+# wanted SUITE
+wanted() { [[ " ${SUITES:-preload isolation nopreload locale diff} " == *" $1 "* ]]; }
+
+# diff_suite LABEL: the differential suite on the running cluster, in a database of its own.
+diff_suite() {
+    local label=$1 log=$collected/$1.log rc=0 passed failed line
+    local -a at
+    note "PostgreSQL $PG_MAJOR: $label"
+    cluster_psql "$name" -d postgres -qc 'CREATE DATABASE differential TEMPLATE template0'
+    cluster_psql "$name" -d differential -q -f "$root/regress/diff/schema.sql"
+    at=(env PGHOST="$(cluster_socket_dir "$name")" PGPORT=$cluster_port PGUSER="$cluster_user" PGDATABASE=differential
+        "$CARGO_TARGET_DIR/release/fusion_bench" diff)
+    "${at[@]}" --directory "$root/regress/diff" ${FILES:+--files "$FILES"} ${REWRITE:+--rewrite} | tee "$log" || rc=$?
+    show_crashes
+    as_server cat "$work/$name/log" >"$collected/$label.server.log"
+    # The last lines: "diff: N queries, E in the engine, ..., D different, W not as the file says".
+    passed=0 failed=0
+    while read -r line; do
+        passed=$((passed + $(sed -E 's/^diff: ([0-9]+) queries.*/\1/' <<<"$line")))
+        failed=$((failed + $(grep -oE '[0-9]+ (different|not as the file says)' <<<"$line" | awk '{ n += $1 } END { print n + 0 }')))
+    done < <(grep '^diff: ' "$log" || true)
+    passed=$((passed - failed))
+    [ "$rc" = 0 ] || [ "$failed" != 0 ] || failed=1
+    printf '%s passed %s, failed %s\n' "$label:" "$passed" "$failed"
+    printf '%s-%s %s %s\n' "$PG_MAJOR" "$label" "$passed" "$failed" >>"$counts"
+    [ "$failed" = 0 ] || failed_suites=$((failed_suites + 1))
+}
+
 if [ -n "${TESTS:-}" ]; then
+    server pg_fusion C
     # shellcheck disable=SC2086
     suite tests "$regress" --no-locale $TESTS
 else
-    suite preload "$regress" --no-locale --schedule="$input/schedule"
-    if [ -f "$input/schedule_isolation" ]; then
+    if wanted preload || wanted isolation || wanted diff; then
+        server pg_fusion C
+    fi
+    if wanted preload; then
+        suite preload "$regress" --no-locale --schedule="$input/schedule"
+    fi
+    if wanted isolation && [ -f "$input/schedule_isolation" ]; then
         isolation=$(pg_regress_path isolation/pg_isolation_regress)
         if [ -n "$isolation" ]; then
             suite isolation "$isolation" --no-locale --schedule="$input/schedule_isolation"
@@ -107,17 +149,25 @@ else
             warn "this PostgreSQL has no pg_isolation_regress; the isolation tests are left out"
         fi
     fi
-    if [ -f "$input/schedule_nopreload" ]; then
+    if wanted diff; then
+        diff_suite diff
+    fi
+    if wanted nopreload && [ -f "$input/schedule_nopreload" ]; then
         server '' C
         suite nopreload "$regress" --no-locale --schedule="$input/schedule_nopreload"
     fi
     # The embedded PostgreSQL knows no ICU; its libc locales are the machine's, like the distribution's.
-    if [ -f "$input/schedule_locale" ]; then
+    if { wanted locale && [ -f "$input/schedule_locale" ]; } || wanted diff; then
         if have_locale; then
             server pg_fusion en_US.UTF-8
-            suite locale "$regress" --schedule="$input/schedule_locale"
+            if wanted locale && [ -f "$input/schedule_locale" ]; then
+                suite locale "$regress" --schedule="$input/schedule_locale"
+            fi
+            if wanted diff; then
+                diff_suite diff-en_US
+            fi
         else
-            warn "the locale en_US.UTF-8 is not there and cannot be made; schedule_locale is left out"
+            warn "the locale en_US.UTF-8 is not there and cannot be made; schedule_locale and the differential suite under it are left out"
         fi
     fi
 fi

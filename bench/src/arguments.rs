@@ -1,14 +1,17 @@
-//! The command line: two commands with a few `--name value` options each.
+//! The command line: three commands with a few `--name value` options each.
 
 use std::path::PathBuf;
 
 pub const USAGE: &str = "usage:
   fusion_bench load [--scale 0.1]
       make and fill the TPC-H tables in schema public of the database PGDATABASE
-  fusion_bench run [--queries '1 3 5 6 12 14'] [--runs 3] [--directory bench/queries/tpch]
+  fusion_bench run [--queries '1 3 6'] [--runs 3] [--directory bench/queries/tpch]
                    [--label TEXT] [--results STEM] [--native-only]
       run them on the heap tables (search_path public) and on the fusion tables (search_path fast),
       compare, and print a table; --results also writes STEM.csv and STEM.md
+  fusion_bench diff [--directory regress/diff] [--files 'joins windows'] [--rewrite]
+      run the query files of the differential suite natively and in the engine, and compare;
+      --rewrite changes the expectations in the files to what happened, where the answers are equal
 
 The server is reached over the Unix socket in PGHOST, at PGPORT, as PGUSER, in PGDATABASE.";
 
@@ -16,6 +19,7 @@ The server is reached over the Unix socket in PGHOST, at PGPORT, as PGUSER, in P
 pub enum Command {
     Load(LoadOptions),
     Run(RunOptions),
+    Diff(DiffOptions),
 }
 
 #[derive(Debug, PartialEq)]
@@ -40,22 +44,36 @@ pub struct RunOptions {
     pub native_only: bool,
 }
 
+#[derive(Debug, PartialEq)]
+pub struct DiffOptions {
+    /// Holds the query files.
+    pub directory: PathBuf,
+    /// Names of query files, without `.sql`; empty: all.
+    pub files: Vec<String>,
+    pub rewrite: bool,
+}
+
 /// The arguments after the program's name.
 pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, String> {
     let mut arguments = arguments;
     let command = arguments.next().ok_or("a command is missing")?;
     let mut load = LoadOptions { scale: 0.1 };
     let mut run = RunOptions {
-        queries: vec![1, 3, 5, 6, 12, 14],
+        queries: (1..=22).collect(),
         runs: 3,
         directory: PathBuf::from("bench/queries/tpch"),
         label: String::from("TPC-H"),
         results: None,
         native_only: false,
     };
+    let mut diff = DiffOptions { directory: PathBuf::from("regress/diff"), files: Vec::new(), rewrite: false };
     while let Some(name) = arguments.next() {
         if command == "run" && name == "--native-only" {
             run.native_only = true;
+            continue;
+        }
+        if command == "diff" && name == "--rewrite" {
+            diff.rewrite = true;
             continue;
         }
         let value = arguments.next().ok_or_else(|| format!("{name} needs a value"))?;
@@ -66,12 +84,17 @@ pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, String>
             ("run", "--directory") => run.directory = PathBuf::from(value),
             ("run", "--label") => run.label = value,
             ("run", "--results") => run.results = Some(PathBuf::from(value)),
+            ("diff", "--directory") => diff.directory = PathBuf::from(value),
+            ("diff", "--files") => {
+                diff.files = value.split([' ', ',']).filter(|word| !word.is_empty()).map(String::from).collect()
+            }
             _ => return Err(format!("{command} has no option {name}")),
         }
     }
     match command.as_str() {
         "load" => Ok(Command::Load(load)),
         "run" => Ok(Command::Run(run)),
+        "diff" => Ok(Command::Diff(diff)),
         _ => Err(format!("there is no command {command}")),
     }
 }
@@ -119,6 +142,10 @@ mod tests {
             panic!("run must parse");
         };
         assert_eq!((options.queries, options.runs, options.native_only), (vec![6, 1], 5, true));
+        let Ok(Command::Diff(options)) = parse_line(&["diff", "--files", "joins, cte", "--rewrite"]) else {
+            panic!("diff must parse");
+        };
+        assert_eq!((options.files.len(), options.rewrite), (2, true));
     }
 
     #[test]
@@ -133,6 +160,7 @@ mod tests {
             &["run", "--queries", "23"],
             &["run", "--queries", ""],
             &["run", "--runs", "0"],
+            &["diff", "--files"],
         ] {
             assert!(parse_line(line).is_err(), "{line:?}");
         }

@@ -27,13 +27,13 @@ pub struct Client {
 }
 
 /// What one statement returned.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Answer {
     pub columns: Vec<Column>,
     rows: Vec<Row>,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
     pub name: String,
     pub type_oid: u32,
@@ -44,6 +44,11 @@ pub struct Column {
 pub type Row = Vec<Option<Vec<u8>>>;
 
 impl Answer {
+    #[cfg(test)]
+    pub fn new(columns: Vec<Column>, rows: Vec<Row>) -> Self {
+        Answer { columns, rows }
+    }
+
     pub fn rows(&self) -> &[Row] {
         &self.rows
     }
