@@ -51,6 +51,11 @@ impl Feed {
         self.reader.blocks()
     }
 
+    /// Whether the relation has contents: a materialized view may have none yet.
+    pub fn is_populated(&self) -> bool {
+        self.reader.is_populated()
+    }
+
     /// Descriptor of the relation, valid while the feed is open.
     pub fn tuple_descriptor(&self) -> pg_sys::TupleDesc {
         self.reader.tuple_descriptor()

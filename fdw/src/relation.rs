@@ -1,7 +1,9 @@
 //! Which heap relation stands behind a range-table entry, column by column.
 //!
 //! A fusion table's columns match the heap relation's by name (or by the option `column_name`), in any order, any subset; types
-//! must be the same. [`resolve`] is where every way a fusion table can have gone stale becomes a clear error.
+//! must be the same. [`resolve`] is where every way a fusion table can have gone stale becomes a clear error. A heap relation that is
+//! named directly stands for itself ([`plain`]). A partitioned table or inheritance parent is read as its leaves
+//! ([`HeapRelation::with_leaves`]), whose columns match the parent's by name, as PostgreSQL's own expansion has it.
 
 use crate::error::Result;
 use crate::options;
@@ -20,6 +22,12 @@ pub struct HeapRelation {
     pub columns: Vec<Option<HeapColumn>>,
     /// Why the engine cannot read it, though PostgreSQL can.
     pub native_reason: Option<String>,
+    /// It is a partitioned table, or may have inheritance children: what it gives is what its leaves give.
+    pub has_children: bool,
+    /// It is a partitioned table: without leaves it gives nothing.
+    pub is_partitioned: bool,
+    /// The relations to read in its place, columns as here; None: itself.
+    pub leaves: Option<Vec<HeapRelation>>,
     /// `relrowsecurity` of the heap relation: the plan depends on who runs it.
     pub row_security: bool,
 }
@@ -59,8 +67,64 @@ pub fn resolve(relid: Oid) -> Result<HeapRelation> {
         name: heap.qualified_name(),
         columns,
         native_reason: native_reason(&heap),
+        has_children: has_children(&heap),
+        is_partitioned: is_partitioned(&heap),
+        leaves: None,
         row_security: heap.has_row_security(),
     })
+}
+
+/// A relation that a query names directly, as itself; or why the engine does not read it.
+pub fn plain(relid: Oid) -> std::result::Result<HeapRelation, String> {
+    let heap = Relation::open(relid).ok_or_else(|| format!("relation with OID {relid} does not exist"))?;
+    if let Some(what) = other_kind(&heap) {
+        return Err(format!("{} is {what}", heap.qualified_name()));
+    }
+    let column = |column: catalog::Column| HeapColumn {
+        attnum: column.attnum,
+        name: column.name,
+        ty: column.ty,
+        not_null: column.not_null,
+    };
+    Ok(HeapRelation {
+        heap: relid,
+        name: heap.qualified_name(),
+        columns: heap.columns().into_iter().map(|found| found.map(column)).collect(),
+        native_reason: native_reason(&heap),
+        has_children: has_children(&heap),
+        is_partitioned: is_partitioned(&heap),
+        leaves: None,
+        row_security: heap.has_row_security(),
+    })
+}
+
+impl HeapRelation {
+    /// The same relation, read as these leaves of it; or why the engine cannot read one of them.
+    pub fn with_leaves(mut self, leaves: &[Oid]) -> std::result::Result<Self, String> {
+        let read = leaves.iter().map(|&leaf| self.leaf(leaf)).collect::<std::result::Result<_, _>>()?;
+        self.leaves = Some(read);
+        Ok(self)
+    }
+
+    /// A leaf whose columns are in the places that this relation's have.
+    fn leaf(&self, relid: Oid) -> std::result::Result<Self, String> {
+        let leaf = plain(relid)?;
+        if let Some(reason) = leaf.native_reason {
+            return Err(reason);
+        }
+        let column = |wanted: &HeapColumn| {
+            let found = leaf.columns.iter().flatten().find(|found| found.name == wanted.name && found.ty == wanted.ty);
+            found
+                .cloned()
+                .ok_or_else(|| format!("column \"{}\" of {} differs in {}", wanted.name, self.name, leaf.name))
+        };
+        let columns = self
+            .columns
+            .iter()
+            .map(|wanted| wanted.as_ref().map(column).transpose())
+            .collect::<std::result::Result<_, _>>()?;
+        Ok(Self { columns, has_children: false, ..leaf })
+    }
 }
 
 /// (schema, table) that the fusion table names.
@@ -75,34 +139,39 @@ fn heap_oid(heap: &Relation) -> Oid {
 
 /// Refuses what is not a heap relation.
 fn check_kind(heap: &Relation, name: &str) -> Result<()> {
-    let what = match heap.kind() {
-        pg_sys::RELKIND_PARTITIONED_TABLE => return Ok(()),
+    let Some(what) = other_kind(heap) else { return Ok(()) };
+    Err(SqlError::new(SqlState(*b"42809"), format!("\"{name}\" is not a heap relation"))
+        .with_detail(format!("It is {what}."))
+        .with_hint("Fusion tables stand over tables, partitioned tables and materialized views."))
+}
+
+/// What a relation is, if it is not a heap relation.
+fn other_kind(heap: &Relation) -> Option<&'static str> {
+    Some(match heap.kind() {
+        pg_sys::RELKIND_PARTITIONED_TABLE => return None,
         pg_sys::RELKIND_RELATION | pg_sys::RELKIND_MATVIEW if heap.is_catalog() => "a system catalog",
-        pg_sys::RELKIND_RELATION | pg_sys::RELKIND_MATVIEW if heap.is_heap() => return Ok(()),
+        pg_sys::RELKIND_RELATION | pg_sys::RELKIND_MATVIEW if heap.is_heap() => return None,
         pg_sys::RELKIND_RELATION | pg_sys::RELKIND_MATVIEW => "stored by another access method",
         pg_sys::RELKIND_VIEW => "a view",
         pg_sys::RELKIND_FOREIGN_TABLE => "a foreign table",
         pg_sys::RELKIND_SEQUENCE => "a sequence",
         pg_sys::RELKIND_INDEX | pg_sys::RELKIND_PARTITIONED_INDEX => "an index",
         _ => "of another kind",
-    };
-    Err(SqlError::new(SqlState(*b"42809"), format!("\"{name}\" is not a heap relation"))
-        .with_detail(format!("It is {what}."))
-        .with_hint("Fusion tables stand over tables, partitioned tables and materialized views."))
+    })
+}
+
+fn is_partitioned(heap: &Relation) -> bool {
+    heap.kind() == pg_sys::RELKIND_PARTITIONED_TABLE
+}
+
+fn has_children(heap: &Relation) -> bool {
+    is_partitioned(heap) || heap.has_children()
 }
 
 /// What the engine does not read at this stage, though it is a heap relation.
 fn native_reason(heap: &Relation) -> Option<String> {
-    let name = heap.qualified_name();
-    if heap.kind() == pg_sys::RELKIND_PARTITIONED_TABLE {
-        Some(format!("{name} is a partitioned table"))
-    } else if heap.has_children() {
-        Some(format!("{name} has inheritance children"))
-    } else if let Some(column) = heap.columns().into_iter().flatten().find(|column| column.is_virtual) {
-        Some(format!("column \"{}\" of {name} is a virtual generated column", column.name))
-    } else {
-        None
-    }
+    let virtual_column = heap.columns().into_iter().flatten().find(|column| column.is_virtual)?;
+    Some(format!("column \"{}\" of {} is a virtual generated column", virtual_column.name, heap.qualified_name()))
 }
 
 /// Finds for every column of the fusion table the heap relation's.

@@ -8,6 +8,7 @@
 //! | [`expr`], [`compare`], [`held`] | expressions; comparisons, IN and keys; constants and conversions |
 //! | [`join`], [`predicate`], [`estimate`] | joins; conjuncts; what the join order is chosen by |
 //! | [`aggregate`] | grouping and DISTINCT |
+//! | [`union`] | UNION ALL |
 //! | [`relation`] | what a lowered relation is |
 //!
 //! Invariants: a column's Arrow type is that of its `ColumnType`; names are unique in the whole plan, so that columns are found by name
@@ -21,6 +22,7 @@ mod held;
 mod join;
 mod predicate;
 mod relation;
+mod union;
 
 #[cfg(test)]
 mod tests;
@@ -100,6 +102,7 @@ impl Lowering<'_> {
             Rel::Aggregate { input, groups, aggregates } => {
                 aggregate::aggregate(self, input, groups, aggregates, depth)
             }
+            Rel::UnionAll { inputs, types } => union::union_all(self, inputs, types, depth),
             Rel::Distinct { input } => aggregate::distinct(self, input, depth),
             Rel::Sort { input, keys } => self.sort(input, keys, depth),
             Rel::Limit { input, offset, count } => self.limit(input, offset.as_ref(), count.as_ref(), depth),

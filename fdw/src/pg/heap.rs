@@ -76,6 +76,12 @@ impl HeapReader {
         unsafe { (*self.relation).rd_att }
     }
 
+    /// `RelationIsScannable`.
+    pub fn is_populated(&self) -> bool {
+        // SAFETY: the relation is open; rd_rel is set for every open relation.
+        unsafe { (*(*self.relation).rd_rel).relispopulated }
+    }
+
     /// Whether the relation has a TOAST table, so that out-of-line values can occur.
     pub fn has_toast(&self) -> bool {
         // SAFETY: the relation is open; rd_rel is set for every open relation.

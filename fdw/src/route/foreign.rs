@@ -4,6 +4,7 @@
 //! tables that `native` leaves. The scan is a query of its own, `SELECT needed columns FROM table WHERE quals`, routed as any other;
 //! its row type is the table's own, with NULL in columns that nobody needs.
 
+use super::leaves::Leaves;
 use super::plan::Private;
 use super::{NativeQuery, PlannerArgs, planner, translate_query};
 use crate::error::{OrRaise, Result};
@@ -93,7 +94,8 @@ unsafe fn plan(
             let alone = query(&[clause]);
             let translates = !barrier
                 && !planner::needs_outer_values(clause)
-                && NativeQuery::new(alone)?.is_some_and(|native| translate_query(alone, &native).is_ok());
+                && NativeQuery::new(alone)?
+                    .is_some_and(|native| translate_query(alone, &native, &Leaves::default()).is_ok());
             if translates {
                 pushed.push(clause);
             } else {
@@ -111,7 +113,7 @@ unsafe fn plan(
         let mut params = PgList::<pg_sys::Expr>::new();
         let private = match super::usable()
             .and_then(|()| native.reason.clone().map_or(Ok(()), |reason| Err(Refusal(reason))))
-            .and_then(|()| translate_query(query, &native))
+            .and_then(|()| translate_query(query, &native, &Leaves::of(native_stmt)))
         {
             Ok(translation) => {
                 for &param in &translation.params {
@@ -121,7 +123,7 @@ unsafe fn plan(
             }
             Err(Refusal(reason)) => Private::native(reason),
         };
-        planner::depend_on(root, heap.heap, heap.row_security);
+        planner::depend_on(root, native_stmt, heap.row_security);
         let mut recheck = PgList::<pg_sys::Expr>::new();
         pushed.iter().for_each(|&qual| recheck.push(qual));
         let scan = pg_sys::make_foreignscan(

@@ -9,6 +9,7 @@
 
 mod cost;
 pub mod foreign;
+mod leaves;
 pub mod native;
 pub mod plan;
 
@@ -16,9 +17,10 @@ use crate::error::{OrRaise, Result, report};
 use crate::guc;
 use crate::pg::catalog;
 use crate::pg::planner::{self, PlannerArgs};
-use crate::relation::HeapRelation;
+use crate::relation::{self, HeapRelation};
 use crate::translate::{self, Refusal, Translation};
 use fusion_common::{SqlError, SqlState};
+use leaves::Leaves;
 use native::NativeQuery;
 use pgrx::{PgLogLevel, pg_guard, pg_sys};
 use std::cell::{Cell, RefCell};
@@ -151,8 +153,8 @@ unsafe fn choose(
     if let Some(reason) = &native.reason {
         return refuse(reason);
     }
-    // SAFETY: a rewritten query that nothing has changed.
-    let translation = unsafe { translate_query(parse, native)? };
+    // SAFETY: a rewritten query that nothing has changed, and the statement that was planned for it.
+    let translation = unsafe { translate_query(parse, native, &Leaves::of(native_stmt))? };
     // SAFETY: a statement that was just planned.
     let native_cost = unsafe { (*(*native_stmt).planTree).total_cost };
     let engine_cost = cost::estimate(&translation);
@@ -167,26 +169,30 @@ unsafe fn choose(
     Ok((translation, engine_cost))
 }
 
-/// Translates a query over fusion tables.
+/// Translates a query over fusion tables and heap relations.
 ///
 /// # Safety
 /// `query` is a rewritten query; `native` was made of it.
-pub unsafe fn translate_query(query: *mut pg_sys::Query, native: &NativeQuery) -> Result<Translation, Refusal> {
+pub unsafe fn translate_query(
+    query: *mut pg_sys::Query,
+    native: &NativeQuery,
+    leaves: &Leaves,
+) -> Result<Translation, Refusal> {
     let resolve = |_rtindex: u32, rte: *mut pg_sys::RangeTblEntry| -> Result<HeapRelation, Refusal> {
         // SAFETY: the translation passes relation entries of the query.
-        let relid = unsafe { (*rte).relid.to_u32() };
-        let Some(table) = native.tables.iter().find(|table| table.foreign == relid) else {
-            let name = catalog::Relation::open(relid).map(|relation| relation.qualified_name());
-            return Err(Refusal(format!("{} is not a fusion table", name.unwrap_or_default())));
+        let (relid, inherit) = unsafe { ((*rte).relid.to_u32(), (*rte).inh) };
+        let heap = match native.tables.iter().find(|table| table.foreign == relid) {
+            Some(table) if table.row_security_applies => {
+                return Err(Refusal(format!("row security applies to {}", table.heap.name)));
+            }
+            Some(table) => table.heap.clone(),
+            // Where row security applies to it, the rewriter has said so in the query.
+            None => relation::plain(relid).map_err(Refusal)?,
         };
-        let heap = &table.heap;
         if let Some(reason) = &heap.native_reason {
             return Err(Refusal(reason.clone()));
         }
-        if table.row_security_applies {
-            return Err(Refusal(format!("row security applies to {}", heap.name)));
-        }
-        Ok(heap.clone())
+        leaves.read(heap, inherit)
     };
     // SAFETY: as the caller's.
     unsafe { translate::translate(query, &resolve) }

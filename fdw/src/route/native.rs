@@ -108,7 +108,8 @@ impl NativeQuery {
                 } else if !(*rte).tablesample.is_null() {
                     self.reason = Some("TABLESAMPLE is used".to_owned());
                 } else {
-                    planner::replace_by_subquery(query, rte, &select(&heap, |attnum| access.reads(attnum)));
+                    let select = select(&heap, (*rte).inh, |attnum| access.reads(attnum));
+                    planner::replace_by_subquery(query, rte, &select);
                 }
                 self.tables.push(FusionTable { foreign, server, heap, row_security_applies });
             }
@@ -118,8 +119,8 @@ impl NativeQuery {
 }
 
 /// `SELECT column, … FROM heap`, one output column per attribute of the fusion table; NULL where it is not read, so that no right on
-/// that column is asked for.
-fn select(heap: &HeapRelation, reads: impl Fn(i16) -> bool) -> String {
+/// that column is asked for. ONLY of a fusion table is ONLY of its heap relation.
+fn select(heap: &HeapRelation, inherit: bool, reads: impl Fn(i16) -> bool) -> String {
     let columns: Vec<_> = heap
         .columns
         .iter()
@@ -129,7 +130,8 @@ fn select(heap: &HeapRelation, reads: impl Fn(i16) -> bool) -> String {
             _ => "NULL".to_owned(),
         })
         .collect();
-    format!("SELECT {} FROM {}", columns.join(", "), heap.name)
+    let only = if inherit || !heap.has_children { "" } else { "ONLY " };
+    format!("SELECT {} FROM {only}{}", columns.join(", "), heap.name)
 }
 
 /// 0A000: a fusion table is the target of a command (`CMD_NOTHING`: of TRUNCATE).

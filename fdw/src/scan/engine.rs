@@ -45,8 +45,15 @@ pub unsafe fn request(
         // SAFETY: as the caller's.
         let feed = unsafe { Feed::begin(pg_sys::Oid::from(relation.relid), snapshot, &attnums) };
         // SAFETY: the feed keeps the relation open.
-        scans.push(unsafe { scan_info(&feed, relation)? });
+        let info = unsafe { scan_info(&feed, relation) };
         feeds.push(feed);
+        match info {
+            Ok(info) => scans.push(info),
+            Err(error) => {
+                feeds.into_iter().for_each(Feed::end);
+                return Err(error);
+            }
+        }
     }
     let request = Request { plan: private.plan.clone(), params, scans, output: output.to_vec(), analyze };
     Ok((request, feeds))
@@ -57,6 +64,10 @@ pub unsafe fn request(
 /// # Safety
 /// `feed` is open.
 unsafe fn scan_info(feed: &Feed, relation: &PrivateRelation) -> Result<ScanInfo> {
+    if !feed.is_populated() {
+        let message = format!("materialized view {} has not been populated", relation.name);
+        return Err(SqlError::new(SqlState(*b"55000"), message).with_hint("Use the REFRESH MATERIALIZED VIEW command."));
+    }
     let descriptor = feed.tuple_descriptor();
     // SAFETY: the descriptor of an open relation.
     let attributes: Vec<_> = unsafe { tuple::attributes(descriptor) }.collect();

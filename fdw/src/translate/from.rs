@@ -11,8 +11,9 @@ use super::sublink::semi_join;
 use super::{Refusal, Result, ScanRelation, Translator};
 use crate::pg::node::{BoolOp, Node, NodeRef, Var};
 use crate::pg::query::{JoinTree, OuterKind, QueryRef, RangeEntry, RangeKind};
+use crate::relation::{HeapColumn, HeapRelation};
 use crate::statistics::RelationStatistics;
-use fusion_common::ScanId;
+use fusion_common::{ScanId, TypeRef};
 use fusion_proto::plan::{Expr, ExprKind, JoinKind, Rel, ScanColumn, ScanDef, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -102,13 +103,9 @@ impl<'q> Translator<'q, '_> {
         }
         offsets.push(scope.columns.len());
         for (rel, range) in rels.iter_mut().zip(offsets.windows(2)) {
-            if let Rel::Scan { scan, filtered_rows } = rel {
-                let own: Vec<&Expr> =
-                    predicates.iter().filter(|predicate| uses_only(predicate, range[0], range[1])).collect();
-                if let Some(statistics) = self.statistics.get(usize::from(scan.0)) {
-                    *filtered_rows = statistics.filtered_rows(&own, range[0]);
-                }
-            }
+            let own: Vec<&Expr> =
+                predicates.iter().filter(|predicate| uses_only(predicate, range[0], range[1])).collect();
+            self.estimate(rel, &own, range[0]);
         }
         let rel = match (rels.pop(), rels.is_empty()) {
             (None, _) => Rel::Values { types: Vec::new(), rows: vec![Vec::new()] },
@@ -119,6 +116,19 @@ impl<'q> Translator<'q, '_> {
             }
         };
         Ok(Bound { rel, columns: scope.columns }.filter(predicates).filter(constants))
+    }
+
+    /// Tells the scans of a table how many rows pass `own`, predicates on that table alone, whose columns begin at `offset`.
+    fn estimate(&self, rel: &mut Rel, own: &[&Expr], offset: usize) {
+        match rel {
+            Rel::Scan { scan, filtered_rows } => {
+                if let Some(statistics) = self.statistics.get(usize::from(scan.0)) {
+                    *filtered_rows = statistics.filtered_rows(own, offset);
+                }
+            }
+            Rel::UnionAll { inputs, .. } => inputs.iter_mut().for_each(|input| self.estimate(input, own, offset)),
+            _ => {}
+        }
     }
 
     fn outer_join(
@@ -175,12 +185,10 @@ impl<'q> Translator<'q, '_> {
         }
     }
 
+    /// A table; a parent is the union of its leaves.
     fn scan(&mut self, rtindex: u32, entry: &RangeEntry<'q>, used: &BTreeSet<i16>) -> Result<Bound<'q>> {
-        let relation = (self.resolve)(rtindex, entry.entry)?;
-        let Ok(id) = u16::try_from(self.scans.len()) else {
-            return Err(Refusal("the query has too many tables".to_owned()));
-        };
-        let mut found = Vec::with_capacity(used.len());
+        let mut relation = (self.resolve)(rtindex, entry.entry)?;
+        let mut columns = Vec::with_capacity(used.len());
         for &attnum in used {
             if attnum < 0 {
                 return Err(Refusal::unsupported("a system column (ctid, xmin, tableoid …)"));
@@ -189,19 +197,33 @@ impl<'q> Translator<'q, '_> {
             let Some(Some(column)) = relation.columns.get(position) else {
                 return Err(Refusal(format!("\"{}\" has no column for number {attnum}", entry.alias)));
             };
-            found.push((attnum, column));
-        }
-        let attnums: Vec<i16> = found.iter().map(|(_, column)| column.attnum).collect();
-        let statistics = RelationStatistics::read(relation.heap, &attnums);
-        let columns = found
-            .iter()
-            .map(|&(attnum, column)| Column {
+            columns.push(Column {
                 source: Source::Column(Var { rtindex, attnum, level: 0 }),
                 ty: column.ty,
                 held: column.ty.column_type(),
-            })
-            .collect();
-        let scan_columns = found.iter().enumerate().map(|(position, (_, column))| ScanColumn {
+            });
+        }
+        let rel = match relation.leaves.take() {
+            None => self.heap_scan(relation, &entry.alias, used)?,
+            Some(leaves) => {
+                let types: Vec<_> = columns.iter().map(|column| column.ty).collect();
+                let scans = leaves.into_iter().map(|leaf| self.heap_scan(leaf, &entry.alias, used));
+                union_all(scans.collect::<Result<_>>()?, types)
+            }
+        };
+        Ok(Bound { rel, columns })
+    }
+
+    /// A scan of these columns of one heap relation.
+    fn heap_scan(&mut self, relation: HeapRelation, alias: &str, used: &BTreeSet<i16>) -> Result<Rel> {
+        let Ok(id) = u16::try_from(self.scans.len()) else {
+            return Err(Refusal("the query has too many tables".to_owned()));
+        };
+        let column = |attnum: &i16| relation.columns.get(usize::try_from(attnum - 1).ok()?)?.as_ref();
+        let found: Vec<&HeapColumn> = used.iter().filter_map(column).collect();
+        let attnums: Vec<i16> = found.iter().map(|column| column.attnum).collect();
+        let statistics = RelationStatistics::read(relation.heap, &attnums);
+        let scan_columns = found.iter().enumerate().map(|(position, column)| ScanColumn {
             name: column.name.clone(),
             ty: column.ty,
             not_null: column.not_null,
@@ -209,7 +231,7 @@ impl<'q> Translator<'q, '_> {
         });
         self.scans.push(ScanDef {
             relation: relation.name.clone(),
-            alias: entry.alias.clone(),
+            alias: alias.to_owned(),
             relid: relation.heap,
             columns: scan_columns.collect(),
             rows: statistics.rows(),
@@ -218,7 +240,7 @@ impl<'q> Translator<'q, '_> {
         let filtered_rows = statistics.rows();
         self.statistics.push(statistics);
         self.relations.push(ScanRelation { relation, attnums });
-        Ok(Bound { rel: Rel::Scan { scan: ScanId(id), filtered_rows }, columns })
+        Ok(Rel::Scan { scan: ScanId(id), filtered_rows })
     }
 
     fn subquery(&mut self, rtindex: u32, query: QueryRef<'q>, used: &BTreeSet<i16>) -> Result<Bound<'q>> {
@@ -257,6 +279,16 @@ impl<'q> Translator<'q, '_> {
         self.levels.truncate(owner + 1);
         self.levels.extend(inner);
         bound
+    }
+}
+
+/// The rows of all `inputs`, whose columns have these types.
+pub(super) fn union_all(mut inputs: Vec<Rel>, types: Vec<TypeRef>) -> Rel {
+    match inputs.len() {
+        // Without rows, no columns are no row either.
+        0 => Rel::Values { types, rows: Vec::new() },
+        1 => inputs.remove(0),
+        _ => Rel::UnionAll { inputs, types },
     }
 }
 

@@ -125,6 +125,14 @@ pub enum Rel {
         /// Aggregates.
         aggregates: Vec<AggregateCall>,
     },
+    /// The rows of all inputs, in any order (UNION ALL). Inputs have the same number of columns; a column is held as all inputs can
+    /// be: see `typing::case_type`.
+    UnionAll {
+        /// One or more.
+        inputs: Vec<Rel>,
+        /// Types of the columns.
+        types: Vec<TypeRef>,
+    },
     /// Removes duplicate rows (IS NOT DISTINCT FROM over all columns).
     Distinct {
         /// Input.

@@ -3,7 +3,7 @@
 #[cfg(not(feature = "pg15"))]
 use super::tree::perm_info;
 use super::{Access, copy, make_node, make_var, null_const};
-use fusion_common::{Oid, TypeRef};
+use fusion_common::TypeRef;
 use pgrx::pg_sys;
 use std::ffi::c_void;
 
@@ -128,6 +128,8 @@ pub unsafe fn single_table_query(
         (*query).canSetTag = true;
         let outer_rte = *(*root).simple_rte_array.add((*base).relid as usize);
         let rte = copy(outer_rte);
+        // The planner has cleared it, as the fusion table itself has no children.
+        (*rte).inh = true;
         let selected =
             attributes.iter().zip(1i32..).filter(|(used, _)| **used).fold(std::ptr::null_mut(), |set, (_, attnum)| {
                 pg_sys::bms_add_member(set, attnum - pg_sys::FirstLowInvalidHeapAttributeNumber)
@@ -226,16 +228,17 @@ unsafe fn clear_nulling(expr: *mut pg_sys::Expr) {
     }
 }
 
-/// Makes the plan that `root` is planning depend on `relid`, and on the role if row security is enabled there.
+/// Makes the plan that `root` is planning depend on what `stmt` depends on, and on the role where `on_role`.
 ///
 /// # Safety
-/// `root` is a valid planner structure.
-pub unsafe fn depend_on(root: *mut pg_sys::PlannerInfo, relid: Oid, on_role: bool) {
-    // SAFETY: as the caller's.
+/// `root` is a valid planner structure, `stmt` a planned statement.
+pub unsafe fn depend_on(root: *mut pg_sys::PlannerInfo, stmt: *mut pg_sys::PlannedStmt, on_role: bool) {
+    // SAFETY: as the caller's; list_concat_copy copies the list cells of both.
     unsafe {
         let glob = (*root).glob;
-        (*glob).relationOids = pg_sys::lappend_oid((*glob).relationOids, pg_sys::Oid::from(relid));
-        (*glob).dependsOnRole |= on_role;
+        (*glob).relationOids = pg_sys::list_concat_copy((*glob).relationOids, (*stmt).relationOids);
+        (*glob).invalItems = pg_sys::list_concat_copy((*glob).invalItems, (*stmt).invalItems);
+        (*glob).dependsOnRole |= on_role || (*stmt).dependsOnRole;
     }
 }
 

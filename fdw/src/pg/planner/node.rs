@@ -1,7 +1,7 @@
 //! Expressions and nodes of a finished plan.
 
 use super::{copy, range_table};
-use fusion_common::TypeRef;
+use fusion_common::{Oid, TypeRef};
 use pgrx::pg_sys;
 use std::ffi::c_void;
 
@@ -61,6 +61,41 @@ pub fn make_var(varno: i32, attnum: i16, ty: TypeRef) -> *mut pg_sys::Var {
     // SAFETY: a fresh node.
     unsafe {
         pg_sys::makeVar(varno as _, attnum, pg_sys::Oid::from(ty.oid), ty.typmod, pg_sys::Oid::from(ty.collation), 0)
+    }
+}
+
+/// A child relation that a plan reads in place of its parent.
+#[derive(Clone, Copy, Debug)]
+pub struct Child {
+    /// `pg_class.oid` of the parent, the next one up.
+    pub parent: Oid,
+    /// `pg_class.oid` of the child; an inheritance parent is its own child, too.
+    pub relid: Oid,
+    /// The child is a partitioned table itself.
+    pub is_partitioned: bool,
+}
+
+/// The children that parents were expanded to when `stmt` was planned, pruned ones left out.
+///
+/// # Safety
+/// `stmt` is a valid planned statement.
+pub unsafe fn children(stmt: *mut pg_sys::PlannedStmt) -> Vec<Child> {
+    // SAFETY: as the caller's; appendRelations holds AppendRelInfo nodes, whose indexes are of the statement's range table. Those
+    // of UNION ALL have no parent_reloid.
+    unsafe {
+        let rtable = pgrx::PgList::<pg_sys::RangeTblEntry>::from_pg((*stmt).rtable);
+        let infos = pgrx::PgList::<pg_sys::AppendRelInfo>::from_pg((*stmt).appendRelations);
+        let child = |info: *mut pg_sys::AppendRelInfo| {
+            let rte = rtable.get_ptr(((*info).child_relid as usize).checked_sub(1)?)?;
+            ((*info).parent_reloid != pg_sys::InvalidOid && (*rte).rtekind == pg_sys::RTEKind::RTE_RELATION).then(
+                || Child {
+                    parent: (*info).parent_reloid.to_u32(),
+                    relid: (*rte).relid.to_u32(),
+                    is_partitioned: (*rte).relkind as u8 == pg_sys::RELKIND_PARTITIONED_TABLE,
+                },
+            )
+        };
+        infos.iter_ptr().filter_map(child).collect()
     }
 }
 
