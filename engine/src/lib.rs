@@ -9,6 +9,7 @@
 //! | [`server`] | the process: configuration, threads, the listening socket |
 //! | [`session`] | one backend's connection: frames, open queries, their stages |
 //! | [`scan`] | heap relations as tables |
+//! | [`shared`] | relations that several places of a plan read |
 //! | [`lower`], [`function`], [`aggregate`], [`optimizer`] | plan IR to DataFusion, with PostgreSQL's exact functions |
 //! | [`encode`] | record batches to MinimalTuples |
 //! | [`numeric`] | PostgreSQL's numeric payloads |
@@ -27,5 +28,6 @@ pub mod optimizer;
 pub mod scan;
 pub mod server;
 pub mod session;
+pub mod shared;
 
 pub use error::{Error, Result};

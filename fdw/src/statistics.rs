@@ -163,7 +163,7 @@ impl Quals<'_> {
         match op {
             CompareOp::Gt | CompareOp::Ge => Some((column, true)),
             CompareOp::Lt | CompareOp::Le => Some((column, false)),
-            CompareOp::Eq | CompareOp::Ne => None,
+            CompareOp::Eq | CompareOp::Ne | CompareOp::Same => None,
         }
     }
 
@@ -242,7 +242,7 @@ impl Quals<'_> {
 
     fn compare(&self, op: CompareOp, column: usize, value: Constant<'_>) -> f64 {
         match op {
-            CompareOp::Eq => self.equality(column, value),
+            CompareOp::Eq | CompareOp::Same => self.equality(column, value),
             CompareOp::Ne => 1.0 - self.equality(column, value) - self.null_fraction(column),
             CompareOp::Lt | CompareOp::Le => self.below(column, op == CompareOp::Le, value),
             CompareOp::Gt | CompareOp::Ge => match value {
@@ -340,7 +340,7 @@ fn constant_of(expr: &Expr) -> Constant<'_> {
 
 fn default_of(op: CompareOp) -> f64 {
     match op {
-        CompareOp::Eq => DEFAULT_EQUALITY,
+        CompareOp::Eq | CompareOp::Same => DEFAULT_EQUALITY,
         CompareOp::Ne => 1.0 - DEFAULT_EQUALITY,
         _ => DEFAULT_INEQUALITY,
     }

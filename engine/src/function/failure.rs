@@ -8,6 +8,7 @@ use fusion_common::{SqlError, SqlState};
 
 const DATETIME_FIELD_OVERFLOW: SqlState = SqlState(*b"22008");
 const SUBSTRING_ERROR: SqlState = SqlState(*b"22011");
+const CARDINALITY_VIOLATION: SqlState = SqlState(*b"21000");
 const INVALID_ESCAPE_SEQUENCE: SqlState = SqlState(*b"22025");
 
 /// What a kernel's row failed with. Small and `Copy`, so that hot loops carry it at no cost.
@@ -43,6 +44,8 @@ pub enum Failure {
     NegativeSubstring,
     /// 22025.
     PatternEscape,
+    /// 21000.
+    SeveralRows,
 }
 
 impl Failure {
@@ -66,6 +69,9 @@ impl Failure {
             Self::TimestampEpoch => (SqlState::DATA_EXCEPTION, "the engine does not hold timestamps so late"),
             Self::InfiniteDates => (DATETIME_FIELD_OVERFLOW, "cannot subtract infinite dates"),
             Self::NegativeSubstring => (SUBSTRING_ERROR, "negative substring length not allowed"),
+            Self::SeveralRows => {
+                (CARDINALITY_VIOLATION, "more than one row returned by a subquery used as an expression")
+            }
             Self::PatternEscape => (INVALID_ESCAPE_SEQUENCE, "LIKE pattern must not end with escape character"),
         };
         SqlError::new(state, text)

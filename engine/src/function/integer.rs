@@ -56,6 +56,16 @@ integer!(i16, SmallintRange);
 integer!(i32, IntegerRange);
 integer!(i64, BigintRange);
 
+/// A number of rows that may be one at most.
+pub fn at_most_one(rows: &Argument) -> Result<ArrayRef> {
+    let rows = rows.primitive::<Int64Type>()?;
+    unary::<Int64Type, Int64Type>(
+        rows,
+        &DataType::Int64,
+        |rows| if rows > 1 { Err(Failure::SeveralRows) } else { Ok(rows) },
+    )
+}
+
 fn arith_of<T: ArrowPrimitiveType>(op: ArithOp, left: &Argument, right: &Argument) -> Result<ArrayRef>
 where
     T::Native: Integer,

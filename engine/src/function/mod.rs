@@ -129,6 +129,7 @@ fn function_name(function: Function) -> String {
         Function::BpcharToText => "pg_bpchar_to_text".into(),
         Function::CharLength => "pg_char_length".into(),
         Function::OctetLength => "pg_octet_length".into(),
+        Function::AtMostOne => "pg_at_most_one".into(),
     }
 }
 
@@ -177,6 +178,7 @@ fn run_function(
         (Function::BpcharToText, [x]) => Ok(Arc::clone(&x.array)),
         (Function::CharLength, [x]) => text::char_length(x),
         (Function::OctetLength, [x]) => text::octet_length(x),
+        (Function::AtMostOne, [x]) => integer::at_most_one(x),
         _ => Err(DataFusionError::Internal(format!("{function:?} with {} arguments", arguments.len()))),
     }
 }

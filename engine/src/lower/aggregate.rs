@@ -115,12 +115,12 @@ impl Building {
                 let sum = self.call(sum, arg.expr.clone(), distinct, filter.clone());
                 Output::Average(sum, self.count(arg, distinct, filter)?)
             }
-            Aggregate::Min | Aggregate::Max => {
+            Aggregate::Min | Aggregate::Max | Aggregate::Only => {
                 let is_float = matches!(arg.column_type, ColumnType::Float4 | ColumnType::Float8);
                 let function = match (function, is_float) {
-                    (Aggregate::Min, true) => pg_aggregate(Kind::Min, output),
+                    (Aggregate::Min | Aggregate::Only, true) => pg_aggregate(Kind::Min, output),
                     (_, true) => pg_aggregate(Kind::Max, output),
-                    (Aggregate::Min, false) => min_max::min_udaf(),
+                    (Aggregate::Min | Aggregate::Only, false) => min_max::min_udaf(),
                     (_, false) => min_max::max_udaf(),
                 };
                 Output::Call(self.call(function, arg.expr, false, filter), column_type)
@@ -197,7 +197,7 @@ fn float_average(sum: Expr, count: Expr) -> Expr {
 
 fn estimate(input: &Relation, groups: &[Expr], group_count: usize, outputs: usize) -> Estimate {
     if groups.is_empty() {
-        return Estimate::unknown(1.0, outputs);
+        return Estimate { single_row: true, ..Estimate::unknown(1.0, outputs) };
     }
     let distinct = |group: &Expr| {
         let column = input.columns.iter().position(|column| column.expr == *group);

@@ -10,7 +10,7 @@ use crate::function::{Kernel, call, call_into, float};
 use crate::{Error, Result};
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
-use datafusion::logical_expr::{Expr, lit};
+use datafusion::logical_expr::{Expr, Operator, binary_expr, lit};
 use fusion_common::ColumnType;
 use fusion_common::limits::{DECIMAL64_PRECISION, DECIMAL128_PRECISION};
 use fusion_proto::plan::{CompareOp, Function, Value};
@@ -29,6 +29,9 @@ enum Beside {
 
 /// `left op right`.
 pub fn compare(op: CompareOp, left: Held, right: Held) -> Result<Expr> {
+    if op == CompareOp::Same {
+        return same(left, right);
+    }
     if left.is_null() || right.is_null() {
         return Ok(unknown());
     }
@@ -46,6 +49,18 @@ pub fn compare(op: CompareOp, left: Held, right: Held) -> Result<Expr> {
     Ok(binary(op, left, right))
 }
 
+/// `left IS NOT DISTINCT FROM right`.
+fn same(left: Held, right: Held) -> Result<Expr> {
+    if left.is_null() {
+        return Ok(right.expr.is_null());
+    }
+    if right.is_null() {
+        return Ok(left.expr.is_null());
+    }
+    let (left, right) = unify(left, right)?;
+    Ok(binary(CompareOp::Same, left, right))
+}
+
 /// The operator for exchanged sides.
 fn turned(op: CompareOp) -> CompareOp {
     match op {
@@ -55,6 +70,7 @@ fn turned(op: CompareOp) -> CompareOp {
         CompareOp::Le => CompareOp::Ge,
         CompareOp::Gt => CompareOp::Lt,
         CompareOp::Ge => CompareOp::Le,
+        CompareOp::Same => CompareOp::Same,
     }
 }
 
@@ -66,6 +82,7 @@ fn binary(op: CompareOp, left: Expr, right: Expr) -> Expr {
         CompareOp::Le => left.lt_eq(right),
         CompareOp::Gt => left.gt(right),
         CompareOp::Ge => left.gt_eq(right),
+        CompareOp::Same => binary_expr(left, Operator::IsNotDistinctFrom, right),
     }
 }
 
@@ -80,7 +97,7 @@ fn unless_null(expr: Expr, truth: bool) -> Expr {
 }
 
 fn compare_constant(op: CompareOp, column: Held, constant: Beside) -> Expr {
-    use CompareOp::{Eq, Ge, Gt, Le, Lt, Ne};
+    use CompareOp::{Eq, Ge, Gt, Le, Lt, Ne, Same};
     let bare = ordered(column);
     match (constant, op) {
         (Beside::Equal(value), op) => binary(op, bare, lit(value)),
@@ -92,6 +109,8 @@ fn compare_constant(op: CompareOp, column: Held, constant: Beside) -> Expr {
         (Beside::Greater, Gt | Ge | Eq) | (Beside::Less, Lt | Le | Eq) | (Beside::Above(_), Eq) => {
             unless_null(bare, false)
         }
+        // A constant that no value of the column equals.
+        (_, Same) => lit(false),
     }
 }
 

@@ -6,7 +6,7 @@ use fusion_proto::plan::ScanDef;
 /// Selectivity of a predicate that nothing is known of, as in selfuncs.h (`DEFAULT_INEQ_SEL`).
 pub const UNKNOWN_SELECTIVITY: f64 = 1.0 / 3.0;
 /// Distinct values of a column that was never analysed (`DEFAULT_NUM_DISTINCT`).
-const UNKNOWN_DISTINCT: f64 = 200.0;
+pub const UNKNOWN_DISTINCT: f64 = 200.0;
 
 /// Estimates of one relation.
 #[derive(Clone, Debug)]
@@ -21,6 +21,8 @@ pub struct Estimate {
     pub unique: Vec<Vec<usize>>,
     /// The predicates on this relation alone are in `rows` already.
     pub filtered: bool,
+    /// There is one row at most.
+    pub single_row: bool,
 }
 
 impl Estimate {
@@ -33,13 +35,21 @@ impl Estimate {
             distinct: def.columns.iter().map(|column| column.stats.map(|stats| stats.distinct)).collect(),
             unique: def.unique_keys.iter().map(|key| key.iter().map(|&column| column as usize).collect()).collect(),
             filtered: true,
+            single_row: false,
         }
     }
 
     /// Of `rows` rows of `columns` columns.
     pub fn unknown(rows: f64, columns: usize) -> Self {
         let rows = rows.max(1.0);
-        Self { rows, base_rows: rows, distinct: vec![None; columns], unique: Vec::new(), filtered: false }
+        Self {
+            rows,
+            base_rows: rows,
+            distinct: vec![None; columns],
+            unique: Vec::new(),
+            filtered: false,
+            single_row: false,
+        }
     }
 
     /// After `predicates` more predicates.
@@ -70,11 +80,27 @@ impl Estimate {
         distinct.clamp(1.0, self.base_rows)
     }
 
+    /// Distinct values of a column, where something is known of them.
+    fn known_distinct(&self, column: usize) -> Option<f64> {
+        let unique = self.unique.iter().any(|key| key.as_slice() == [column]);
+        let known = self.distinct.get(column).copied().flatten();
+        if unique { Some(self.base_rows) } else { known.map(|known| known.clamp(1.0, self.base_rows)) }
+    }
+
     /// Fraction of pairs that equal one of this relation's unique keys, if `columns` hold one.
     fn key_selectivity(&self, columns: &[usize]) -> Option<f64> {
         let held = |key: &Vec<usize>| !key.is_empty() && key.iter().all(|column| columns.contains(column));
         self.unique.iter().any(held).then_some(1.0 / self.base_rows)
     }
+}
+
+/// The fraction of `left` rows that have a match among `right` rows, by the pairs of columns that are equated.
+pub fn matched(left: &Estimate, right: &Estimate, equalities: &[(Option<usize>, Option<usize>)]) -> f64 {
+    let fraction = |&(l, r): &(Option<usize>, Option<usize>)| {
+        let (left_distinct, right_distinct) = (left.known_distinct(l?)?, right.known_distinct(r?)?);
+        Some((right_distinct.min(right.rows) / left_distinct.min(left.rows)).min(1.0))
+    };
+    equalities.iter().filter_map(fraction).reduce(f64::min).unwrap_or(0.5)
 }
 
 /// The edge between two inputs: the pairs of columns that are equated (None where a side is computed), and how many other predicates

@@ -2,16 +2,17 @@
 
 use super::Lowering;
 use super::compare::join_keys;
-use super::estimate::{Estimate, edge};
+use super::estimate::{Estimate, UNKNOWN_DISTINCT, UNKNOWN_SELECTIVITY, edge, matched};
 use super::expr::Scope;
 use super::held::Held;
 use super::predicate::{conjuncts, for_each_column, implied};
 use super::relation::Relation;
 use crate::optimizer::join_order::{Edge, MAX_INPUTS, Tree, order};
 use crate::{Error, Result};
-use datafusion::common::JoinType;
+use datafusion::common::{JoinType, NullEquality};
 use datafusion::logical_expr::utils::conjunction;
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::{Expr, Join, LogicalPlan, LogicalPlanBuilder, lit};
+use fusion_common::ColumnType;
 use fusion_common::limits::MAX_TUPLE_ATTRIBUTES;
 use fusion_proto::plan::{self as ir, CompareOp, ExprKind, JoinKind};
 
@@ -27,15 +28,15 @@ struct Pending {
 
 /// Which columns of the concatenation belong to which input.
 struct Inputs {
-    /// Input and its own column, by position in the concatenation.
-    owners: Vec<(usize, usize)>,
+    /// Input and its own column, by position in the concatenation; no column where it is one of a single row that was given to the input.
+    owners: Vec<(usize, Option<usize>)>,
 }
 
 impl Inputs {
-    fn new(relations: &[Relation]) -> Self {
+    fn new(relations: &[&Relation]) -> Self {
         let owners = relations.iter().enumerate();
         let owners =
-            owners.flat_map(|(input, relation)| (0..relation.columns.len()).map(move |column| (input, column)));
+            owners.flat_map(|(input, relation)| (0..relation.columns.len()).map(move |column| (input, Some(column))));
         Self { owners: owners.collect() }
     }
 
@@ -53,17 +54,70 @@ impl Inputs {
     /// The input's own column, if the expression is just that.
     fn column(&self, expr: &ir::Expr) -> Option<usize> {
         match expr.kind {
-            ExprKind::Column(index) => self.owners.get(index as usize).map(|(_, column)| *column),
+            ExprKind::Column(index) => self.owners.get(index as usize).and_then(|(_, column)| *column),
             _ => None,
         }
     }
+
+    fn uses_single_row(&self, expr: &ir::Expr) -> bool {
+        let mut found = false;
+        for_each_column(expr, &mut |index| found |= matches!(self.owners.get(index as usize), Some((_, None))));
+        found
+    }
+
+    /// Whether an expression has columns of single rows only, or of the input only; None: of both, or of neither.
+    fn is_single_row(&self, expr: &ir::Expr) -> Option<bool> {
+        let (mut single, mut own) = (false, false);
+        for_each_column(expr, &mut |index| match self.owners.get(index as usize) {
+            Some((_, None)) => single = true,
+            _ => own = true,
+        });
+        (single != own).then_some(single)
+    }
 }
 
-/// The two sides of an equality.
+/// The two sides of an equality, null-safe or not.
 fn sides(conjunct: &ir::Expr) -> Option<(&ir::Expr, &ir::Expr)> {
     match &conjunct.kind {
-        ExprKind::Compare { op: CompareOp::Eq, left, right } => Some((left, right)),
+        ExprKind::Compare { op: CompareOp::Eq | CompareOp::Same, left, right } => Some((left, right)),
         _ => None,
+    }
+}
+
+/// What rows of two sides are joined by.
+#[derive(Default)]
+struct Condition {
+    /// Sides that are equated, and whether NULL equals NULL.
+    equated: Vec<(Held, Held, bool)>,
+    filters: Vec<Expr>,
+}
+
+impl Condition {
+    /// An equality; `conjunct` tells of which kind.
+    fn equate(&mut self, conjunct: &ir::Expr, left: Held, right: Held) {
+        let null_safe = matches!(conjunct.kind, ExprKind::Compare { op: CompareOp::Same, .. });
+        self.equated.push((left, right, null_safe));
+    }
+
+    fn exchange(&mut self) {
+        self.equated.iter_mut().for_each(|(left, right, _)| std::mem::swap(left, right));
+    }
+
+    /// Hash keys, filter, and how keys that are NULL compare: one rule for all keys of a join.
+    fn finish(self) -> Result<(Vec<(Expr, Expr)>, Option<Expr>, NullEquality)> {
+        let both_null = |left: &Held, right: &Held| left.nullable && right.nullable;
+        let null_safe = self.equated.iter().any(|(left, right, null_safe)| *null_safe && both_null(left, right));
+        let (mut keys, mut filters) = (Vec::with_capacity(self.equated.len()), self.filters);
+        for (left, right, of_nulls) in self.equated {
+            let strict = null_safe && !of_nulls && both_null(&left, &right);
+            let (left, right) = join_keys(left, right)?;
+            if strict {
+                filters.push(left.clone().is_not_null());
+            }
+            keys.push((left, right));
+        }
+        let nulls = if null_safe { NullEquality::NullEqualsNull } else { NullEquality::NullEqualsNothing };
+        Ok((keys, conjunction(filters), nulls))
     }
 }
 
@@ -74,26 +128,27 @@ pub fn inner(
     predicates: &[ir::Expr],
     depth: usize,
 ) -> Result<Relation> {
-    let mut relations = inputs.iter().map(|input| lowering.rel(input, depth)).collect::<Result<Vec<_>>>()?;
+    let relations = inputs.iter().map(|input| lowering.rel(input, depth)).collect::<Result<Vec<_>>>()?;
+    let columns: Vec<Held> = relations.iter().flat_map(|relation| relation.columns.iter().cloned()).collect();
+    let scope = Scope { columns: &columns, params: lowering.params, depth };
+    let predicates = conjuncts(predicates);
+    let (mut relations, owners) = single_rows_first(relations, &predicates);
     if relations.len() > MAX_INPUTS {
         return Err(Error::Unsupported(format!("a join of more than {MAX_INPUTS} relations")));
     }
-    let columns: Vec<Held> = relations.iter().flat_map(|relation| relation.columns.iter().cloned()).collect();
-    let scope = Scope { columns: &columns, params: lowering.params, depth };
-    let owners = Inputs::new(&relations);
 
     let mut constants = Vec::new();
-    let mut alone: Vec<Vec<Expr>> = vec![Vec::new(); relations.len()];
+    let mut alone: Vec<Vec<ir::Expr>> = vec![Vec::new(); relations.len()];
     let mut pending = Vec::new();
-    for conjunct in conjuncts(predicates) {
+    for conjunct in predicates {
         let inputs = owners.of(&conjunct);
         match inputs.count_ones() {
             0 => constants.push(scope.predicate(&conjunct)?),
-            1 => push_to(&mut alone, inputs, scope.predicate(&conjunct)?),
+            1 => push_to(&mut alone, inputs, conjunct),
             _ => {
                 for input in 0..relations.len() {
                     if let Some(implied) = implied(&conjunct, |expr| owners.of(expr) == 1 << input) {
-                        push_to(&mut alone, 1 << input, scope.predicate(&implied)?);
+                        push_to(&mut alone, 1 << input, implied);
                     }
                 }
                 let equality = sides(&conjunct).map(|(left, right)| (owners.of(left), owners.of(right)));
@@ -102,22 +157,109 @@ pub fn inner(
             }
         }
     }
-    for (relation, filters) in relations.iter_mut().zip(alone) {
-        relation.estimate = relation.estimate.clone().filter(filters.len());
-        filter(relation, filters)?;
-    }
+    let relations = relations
+        .drain(..)
+        .zip(alone)
+        .enumerate()
+        .map(|(input, (merged, own))| merged.filter(input, own, &owners, scope))
+        .collect::<Result<Vec<Relation>>>()?;
 
     let edges = edges(&relations, &pending, &owners);
     let rows: Vec<f64> = relations.iter().map(|relation| relation.estimate.rows).collect();
     let tree = order(&rows, &edges).ok_or_else(|| Error::internal("a join of nothing"))?;
-    let estimate = joined_estimate(&relations, &edges);
+    let estimate = joined_estimate(&relations, &edges, &owners);
     let plan = build(&tree, &relations, &mut pending, scope)?;
     let mut relation = Relation { plan, columns: columns.clone(), estimate };
     filter(&mut relation, constants)?;
     Ok(relation)
 }
 
-fn push_to(alone: &mut [Vec<Expr>], set: u64, predicate: Expr) {
+/// An input with the relations of a single row that its own conjuncts compare it with.
+struct Merged {
+    relation: Relation,
+    single_rows: Vec<Relation>,
+}
+
+/// Gives each relation of a single row (a scalar subquery) to the input that a conjunct compares with it, so that the conjunct is a
+/// filter of that input. What no conjunct needs so stays an input of its own.
+fn single_rows_first(relations: Vec<Relation>, predicates: &[ir::Expr]) -> (Vec<Merged>, Inputs) {
+    let widths: Vec<usize> = relations.iter().map(|relation| relation.columns.len()).collect();
+    let first: Vec<usize> = widths.iter().scan(0, |sum, width| Some(std::mem::replace(sum, *sum + width))).collect();
+    let inputs_of = |expr: &ir::Expr| {
+        let mut found = Vec::new();
+        for_each_column(expr, &mut |column| {
+            let input = first.partition_point(|first| *first <= column as usize).saturating_sub(1);
+            if !found.contains(&input) {
+                found.push(input);
+            }
+        });
+        found
+    };
+    let is_single: Vec<bool> = relations.iter().map(|relation| relation.estimate.single_row).collect();
+    let mut hosts: Vec<Option<usize>> = vec![None; relations.len()];
+    for predicate in predicates {
+        let (single, others): (Vec<usize>, Vec<usize>) = inputs_of(predicate).into_iter().partition(|i| is_single[*i]);
+        if let [host] = others[..] {
+            single.into_iter().for_each(|input| _ = hosts[input].get_or_insert(host));
+        }
+    }
+    let (mut merged, mut places) = (Vec::new(), vec![0; relations.len()]);
+    for (input, relation) in relations.iter().enumerate().filter(|(input, _)| hosts[*input].is_none()) {
+        places[input] = merged.len();
+        merged.push(Merged { relation: relation.clone(), single_rows: Vec::new() });
+    }
+    for (input, relation) in relations.into_iter().enumerate() {
+        if let Some(host) = hosts[input] {
+            places[input] = places[host];
+            merged[places[host]].single_rows.push(relation);
+        }
+    }
+    let owner = |(input, width): (usize, &usize)| {
+        let (place, hosted) = (places[input], hosts[input].is_some());
+        (0..*width).map(move |column| (place, if hosted { None } else { Some(column) })).collect::<Vec<_>>()
+    };
+    let owners = widths.iter().enumerate().flat_map(owner).collect();
+    (merged, Inputs { owners })
+}
+
+impl Merged {
+    /// The input with its own conjuncts applied.
+    fn filter(self, input: usize, conjuncts: Vec<ir::Expr>, owners: &Inputs, scope: Scope<'_>) -> Result<Relation> {
+        let mut relation = self.relation;
+        let (with_single, own): (Vec<_>, Vec<_>) =
+            conjuncts.into_iter().partition(|conjunct| owners.uses_single_row(conjunct));
+        let own = own.iter().map(|conjunct| scope.predicate(conjunct)).collect::<Result<Vec<_>>>()?;
+        relation.estimate = relation.estimate.clone().filter(own.len());
+        filter(&mut relation, own)?;
+        let mut singles = self.single_rows.into_iter();
+        let Some(first) = singles.next() else { return Ok(relation) };
+        let single =
+            singles.try_fold(first.plan, |plan, next| join(plan, next.plan, JoinType::Inner, Condition::default()))?;
+        let mut condition = Condition::default();
+        for conjunct in &with_single {
+            let sides =
+                sides(conjunct).and_then(|(l, r)| Some((l, r, owners.is_single_row(l)?, owners.is_single_row(r)?)));
+            match sides {
+                Some((l, r, true, false)) => condition.equate(conjunct, scope.expr(l)?, scope.expr(r)?),
+                Some((l, r, false, true)) => condition.equate(conjunct, scope.expr(r)?, scope.expr(l)?),
+                _ => condition.filters.push(scope.predicate(conjunct)?),
+            }
+            let selectivity = match sides {
+                Some((l, r, ..)) => {
+                    let column = owners.column(l).or(owners.column(r));
+                    1.0 / column.map_or(UNKNOWN_DISTINCT, |column| relation.estimate.distinct(column))
+                }
+                None => UNKNOWN_SELECTIVITY,
+            };
+            relation.estimate.rows = (relation.estimate.rows * selectivity).max(1.0);
+        }
+        debug_assert!(input < MAX_INPUTS);
+        relation.plan = join(single, relation.plan, JoinType::Inner, condition)?;
+        Ok(relation)
+    }
+}
+
+fn push_to(alone: &mut [Vec<ir::Expr>], set: u64, predicate: ir::Expr) {
     if let Some(filters) = alone.get_mut(set.trailing_zeros() as usize) {
         filters.push(predicate);
     }
@@ -157,14 +299,14 @@ fn edges(relations: &[Relation], pending: &[Pending], owners: &Inputs) -> Vec<Ed
     edges
 }
 
-fn joined_estimate(relations: &[Relation], edges: &[Edge]) -> Estimate {
+fn joined_estimate(relations: &[Relation], edges: &[Edge], owners: &Inputs) -> Estimate {
     let product: f64 = relations.iter().map(|relation| relation.estimate.rows).product();
     let rows = product * edges.iter().map(|edge| edge.selectivity).product::<f64>();
     let mut estimate = Estimate::unknown(rows, 0);
-    estimate.distinct = relations
-        .iter()
-        .flat_map(|relation| (0..relation.columns.len()).map(|c| Some(relation.estimate.distinct(c))))
-        .collect();
+    let distinct =
+        |(input, column): &(usize, Option<usize>)| Some(relations.get(*input)?.estimate.distinct((*column)?));
+    estimate.distinct = owners.owners.iter().map(distinct).collect();
+    estimate.single_row = relations.iter().all(|relation| relation.estimate.single_row);
     estimate
 }
 
@@ -180,45 +322,43 @@ fn build(tree: &Tree, relations: &[Relation], pending: &mut [Pending], scope: Sc
     let (of_left, of_right) = (left.inputs(), right.inputs());
     let left = build(left, relations, pending, scope)?;
     let right = build(right, relations, pending, scope)?;
-    let (mut keys, mut filters) = (Vec::new(), Vec::new());
+    let mut condition = Condition::default();
     let here = |pending: &&mut Pending| !pending.placed && pending.inputs & !(of_left | of_right) == 0;
     for pending in pending.iter_mut().filter(here) {
         pending.placed = true;
         let within = |set: u64, side: u64| set & !side == 0;
         match (sides(&pending.conjunct), pending.equality) {
             (Some((l, r)), Some((a, b))) if within(a, of_left) && within(b, of_right) => {
-                keys.push(join_keys(scope.expr(l)?, scope.expr(r)?)?);
+                condition.equate(&pending.conjunct, scope.expr(l)?, scope.expr(r)?);
             }
             (Some((l, r)), Some((a, b))) if within(a, of_right) && within(b, of_left) => {
-                keys.push(join_keys(scope.expr(r)?, scope.expr(l)?)?);
+                condition.equate(&pending.conjunct, scope.expr(r)?, scope.expr(l)?);
             }
-            _ => filters.push(scope.predicate(&pending.conjunct)?),
+            _ => condition.filters.push(scope.predicate(&pending.conjunct)?),
         }
     }
-    join(left, right, JoinType::Inner, keys, filters)
+    join(left, right, JoinType::Inner, condition)
 }
 
 /// A binary join; the left side is the one that the hash table is built on.
-fn join(
-    left: LogicalPlan,
-    right: LogicalPlan,
-    kind: JoinType,
-    keys: Vec<(Expr, Expr)>,
-    filters: Vec<Expr>,
-) -> Result<LogicalPlan> {
+fn join(left: LogicalPlan, right: LogicalPlan, kind: JoinType, condition: Condition) -> Result<LogicalPlan> {
+    let (keys, filter, nulls) = condition.finish()?;
     let builder = LogicalPlanBuilder::new(left);
-    let builder = if keys.is_empty() {
-        match (kind, filters.is_empty()) {
-            (JoinType::Inner, true) => builder.cross_join(right)?,
-            _ => builder.join_on(right, kind, filters)?,
+    Ok(match (keys.is_empty(), filter) {
+        (true, None) if kind == JoinType::Inner => builder.cross_join(right)?.build()?,
+        // Semi and outer joins of DataFusion want a condition.
+        (true, filter) => builder.join_on(right, kind, [filter.unwrap_or_else(|| lit(true))])?.build()?,
+        (false, filter) => {
+            let plan = builder.join_with_expr_keys(right, kind, keys.into_iter().unzip(), filter)?.build()?;
+            match plan {
+                LogicalPlan::Join(join) => LogicalPlan::Join(Join { null_equality: nulls, ..join }),
+                other => other,
+            }
         }
-    } else {
-        builder.join_with_expr_keys(right, kind, keys.into_iter().unzip(), conjunction(filters))?
-    };
-    Ok(builder.build()?)
+    })
 }
 
-/// Left, full, semi and anti joins.
+/// Left, full, semi, anti and mark joins.
 pub fn outer(
     lowering: &mut Lowering<'_>,
     kind: JoinKind,
@@ -226,22 +366,40 @@ pub fn outer(
     predicates: &[ir::Expr],
     depth: usize,
 ) -> Result<Relation> {
-    let left = lowering.rel(left, depth)?;
     let right = lowering.rel(right, depth)?;
+    outer_of(lowering, kind, left, right, predicates, depth)
+}
+
+/// The same with a right side that is lowered already.
+fn outer_of(
+    lowering: &mut Lowering<'_>,
+    kind: JoinKind,
+    left: &ir::Rel,
+    right: Relation,
+    predicates: &[ir::Expr],
+    depth: usize,
+) -> Result<Relation> {
+    let left = lowering.rel(left, depth)?;
     let both: Vec<Held> = left.columns.iter().chain(&right.columns).cloned().collect();
     if both.len() > 2 * MAX_TUPLE_ATTRIBUTES {
         return Err(Error::Unsupported("a join of so many columns".into()));
     }
     let scope = Scope { columns: &both, params: lowering.params, depth };
-    let owners = Inputs::new(&[left.clone(), right.clone()]);
-    let (mut keys, mut filters) = (Vec::new(), Vec::new());
+    let owners = Inputs::new(&[&left, &right]);
+    let (mut condition, mut equalities) = (Condition::default(), Vec::new());
     for conjunct in conjuncts(predicates) {
-        let found = sides(&conjunct).map(|(l, r)| (l, r, owners.of(l), owners.of(r)));
-        match found {
-            Some((l, r, 0b01, 0b10)) => keys.push(join_keys(scope.expr(l)?, scope.expr(r)?)?),
-            Some((l, r, 0b10, 0b01)) => keys.push(join_keys(scope.expr(r)?, scope.expr(l)?)?),
-            _ => filters.push(scope.predicate(&conjunct)?),
-        }
+        let equality = never_null_equality(&conjunct, scope)?.unwrap_or(&conjunct);
+        let found = sides(equality).map(|(l, r)| (l, r, owners.of(l), owners.of(r)));
+        let (l, r) = match found {
+            Some((l, r, 0b01, 0b10)) => (l, r),
+            Some((l, r, 0b10, 0b01)) => (r, l),
+            _ => {
+                condition.filters.push(scope.predicate(&conjunct)?);
+                continue;
+            }
+        };
+        condition.equate(equality, scope.expr(l)?, scope.expr(r)?);
+        equalities.push((owners.column(l), owners.column(r)));
     }
     // The smaller side is built, which is DataFusion's left.
     let exchanged = right.estimate.rows < left.estimate.rows;
@@ -253,30 +411,62 @@ pub fn outer(
         (JoinKind::Semi, true) => JoinType::RightSemi,
         (JoinKind::Anti, false) => JoinType::LeftAnti,
         (JoinKind::Anti, true) => JoinType::RightAnti,
+        (JoinKind::Mark, false) => JoinType::LeftMark,
+        (JoinKind::Mark, true) => JoinType::RightMark,
     };
-    if keys.is_empty() && filters.is_empty() {
-        // Semi and outer joins of DataFusion want a condition.
-        filters.push(datafusion::logical_expr::lit(true));
-    }
+    let matched = matched(&left.estimate, &right.estimate, &equalities);
     let plan = if exchanged {
-        let keys = keys.into_iter().map(|(left, right)| (right, left)).collect();
-        join(right.plan, left.plan, join_type, keys, filters)?
+        condition.exchange();
+        join(right.plan, left.plan, join_type, condition)?
     } else {
-        join(left.plan, right.plan, join_type, keys, filters)?
+        join(left.plan, right.plan, join_type, condition)?
     };
-    let (columns, estimate) = match kind {
+    let relation = match kind {
         JoinKind::Left | JoinKind::Full => {
             let rows = left.estimate.rows.max(right.estimate.rows);
-            let (columns, kept) = (both.len(), if kind == JoinKind::Left { left.columns.len() } else { 0 });
-            let mut both = both;
-            both.iter_mut().skip(kept).for_each(|column| column.nullable = true);
-            (both, Estimate::unknown(rows, columns))
+            let kept = if kind == JoinKind::Left { left.columns.len() } else { 0 };
+            let mut estimate = Estimate::unknown(rows, both.len());
+            if kind == JoinKind::Left {
+                estimate.distinct[..kept].copy_from_slice(&left.estimate.distinct[..kept]);
+            }
+            let mut columns = both;
+            columns.iter_mut().skip(kept).for_each(|column| column.nullable = true);
+            Relation { plan, columns, estimate }
         }
         JoinKind::Semi | JoinKind::Anti => {
+            let fraction = if kind == JoinKind::Semi { matched } else { 1.0 - matched };
             let mut estimate = left.estimate;
-            estimate.rows = (estimate.rows * 0.5).max(1.0);
-            (left.columns, estimate)
+            estimate.rows = (estimate.rows * fraction.max(MIN_FRACTION)).max(1.0);
+            Relation { plan, columns: left.columns, estimate }
         }
+        JoinKind::Mark => marked(lowering, plan, left.columns, left.estimate)?,
     };
+    Ok(relation)
+}
+
+/// The fraction of rows that a semi or anti join is expected to keep at least.
+const MIN_FRACTION: f64 = 0.01;
+
+/// A mark join's result, its mark under a name of its own.
+fn marked(
+    lowering: &mut Lowering<'_>,
+    plan: LogicalPlan,
+    mut columns: Vec<Held>,
+    mut estimate: Estimate,
+) -> Result<Relation> {
+    let mut exprs: Vec<Expr> = plan.schema().columns().into_iter().map(Expr::Column).collect();
+    let mark = exprs.pop().ok_or_else(|| Error::internal("a mark join without its mark"))?;
+    let (mark, reference) = lowering.names.alias(mark, "m");
+    exprs.push(mark);
+    let plan = LogicalPlanBuilder::new(plan).project(exprs)?.build()?;
+    columns.push(Held { nullable: false, ..Held::new(reference, ColumnType::Bool) });
+    estimate.distinct.push(Some(2.0));
     Ok(Relation { plan, columns, estimate })
+}
+
+/// The equality in `(a = b) IS NOT FALSE` (NOT IN), where neither side is ever NULL, so that it says the same.
+fn never_null_equality<'e>(conjunct: &'e ir::Expr, scope: Scope<'_>) -> Result<Option<&'e ir::Expr>> {
+    let ExprKind::IsBool { arg, value: Some(false), negated: true } = &conjunct.kind else { return Ok(None) };
+    let Some((left, right)) = sides(arg) else { return Ok(None) };
+    Ok((!scope.expr(left)?.nullable && !scope.expr(right)?.nullable).then_some(arg.as_ref()))
 }

@@ -27,6 +27,7 @@ mod union;
 #[cfg(test)]
 mod tests;
 
+use crate::shared::SharedTable;
 use crate::{Error, Result};
 use compare::ordered;
 use datafusion::arrow::array::RecordBatch;
@@ -54,18 +55,25 @@ pub struct Lowered {
     pub plan: LogicalPlan,
     /// How they are held.
     pub output: Vec<ColumnType>,
+    /// What several places of `plan` read, by position in [`Plan::shared`].
+    pub shared: Vec<Arc<SharedTable>>,
 }
 
 /// Lowers `plan`. `tables` by `ScanId`: one field per column of the scan, of the Arrow type of its `ColumnType`.
 pub fn lower(plan: &Plan, params: &[Option<Value>], tables: &[Arc<dyn TableProvider>]) -> Result<Lowered> {
-    let mut lowering = Lowering { plan, params, tables, names: Names::default() };
+    let mut lowering = Lowering { plan, params, tables, shared: Vec::new(), names: Names::default() };
+    for rel in &plan.shared {
+        lowering.share(rel)?;
+    }
     let relation = lowering.rel(&plan.root, 0)?;
     if relation.columns.len() != plan.output.len() {
         return Err(Error::internal("the root has another number of columns than the output"));
     }
     let relation = lowering.project_columns(relation)?;
     check_types(&relation)?;
-    Ok(Lowered { output: relation.columns.iter().map(|column| column.column_type).collect(), plan: relation.plan })
+    let output = relation.columns.iter().map(|column| column.column_type).collect();
+    let shared = lowering.shared.into_iter().map(|shared| shared.table).collect();
+    Ok(Lowered { output, plan: relation.plan, shared })
 }
 
 /// Holds the first invariant of this module to the result.
@@ -84,7 +92,15 @@ struct Lowering<'a> {
     plan: &'a Plan,
     params: &'a [Option<Value>],
     tables: &'a [Arc<dyn TableProvider>],
+    shared: Vec<SharedRelation>,
     names: Names,
+}
+
+/// A shared relation, and what is known of it. Its columns are those of the table.
+struct SharedRelation {
+    table: Arc<SharedTable>,
+    columns: Vec<Held>,
+    estimate: Estimate,
 }
 
 impl Lowering<'_> {
@@ -94,6 +110,7 @@ impl Lowering<'_> {
         let depth = depth + 1;
         match rel {
             Rel::Scan { scan, filtered_rows } => self.scan(scan.0.into(), *filtered_rows),
+            Rel::Shared { id } => self.shared(*id as usize),
             Rel::Values { types, rows } => self.values(types, rows, depth),
             Rel::Filter { input, predicates } => self.filter(input, predicates, depth),
             Rel::Project { input, exprs } => self.project(input, exprs, depth),
@@ -128,6 +145,30 @@ impl Lowering<'_> {
         let mut relation = Relation::of_plan(plan, types, Estimate::scan(def, filtered_rows));
         for (column, def) in relation.columns.iter_mut().zip(&def.columns) {
             column.nullable = !def.not_null;
+        }
+        Ok(relation)
+    }
+
+    /// Lowers the next shared relation.
+    fn share(&mut self, rel: &Rel) -> Result<()> {
+        let relation = self.rel(rel, 0)?;
+        let exprs: Vec<Expr> = relation.columns.iter().map(|held| self.names.alias(held.expr.clone(), "s").0).collect();
+        let plan = LogicalPlanBuilder::new(relation.plan).project(exprs)?.build()?;
+        let table = Arc::new(SharedTable::new(self.shared.len(), plan, relation.estimate.rows));
+        self.shared.push(SharedRelation { table, columns: relation.columns, estimate: relation.estimate });
+        Ok(())
+    }
+
+    /// A reader of a shared relation.
+    fn shared(&mut self, id: usize) -> Result<Relation> {
+        let shared = self.shared.get(id).ok_or_else(|| Error::internal(format!("there is no shared relation {id}")))?;
+        let name = datafusion::common::TableReference::bare(self.names.fresh("shared_"));
+        let source = provider_as_source(Arc::clone(&shared.table) as Arc<dyn TableProvider>);
+        let plan = LogicalPlanBuilder::scan(name, source, None)?.build()?;
+        let types = shared.columns.iter().map(|column| column.column_type);
+        let mut relation = Relation::of_plan(plan, types, shared.estimate.clone());
+        for (column, known) in relation.columns.iter_mut().zip(&shared.columns) {
+            column.nullable = known.nullable;
         }
         Ok(relation)
     }

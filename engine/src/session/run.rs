@@ -11,6 +11,7 @@ use crate::error::{Error, Result, panic_text};
 use crate::log::{self, Level};
 use crate::metrics::{StageTimer, stage};
 use crate::scan::{HeapTable, PageSource};
+use crate::shared::SharedTable;
 use crate::{lower, optimizer};
 use datafusion::catalog::TableProvider;
 use datafusion::execution::context::SessionState;
@@ -126,7 +127,9 @@ async fn run(handle: &QueryHandle, execute: Execute, kind: Kind) -> Result<FromE
     let physical = translate(&state, &logical).await?;
     timer.end(stage::TRANSLATE);
     if kind == Kind::Explain {
-        let plan = cut(displayable(physical.as_ref()).indent(false).to_string());
+        let mut plan = without_metrics(physical.as_ref());
+        lowered.shared.iter().for_each(|shared| append_shared(&mut plan, shared, without_metrics));
+        let plan = cut(plan);
         return Ok(FromEngine::Explained { query: handle.id(), plan });
     }
 
@@ -137,7 +140,9 @@ async fn run(handle: &QueryHandle, execute: Execute, kind: Kind) -> Result<FromE
     timer.end(stage::EXEC);
 
     let text = if execute.analyze {
-        cut(DisplayableExecutionPlan::with_metrics(physical.as_ref()).indent(false).to_string())
+        let mut text = with_metrics(physical.as_ref());
+        lowered.shared.iter().for_each(|shared| append_shared(&mut text, shared, with_metrics));
+        cut(text)
     } else {
         String::new()
     };
@@ -188,6 +193,22 @@ fn begin(
 ) -> Result<(SendableRecordBatchStream, RowEncoder)> {
     let encoder = RowEncoder::try_new(held, &execute.output)?;
     Ok((execute_stream(Arc::clone(physical), context)?, encoder))
+}
+
+fn with_metrics(plan: &dyn ExecutionPlan) -> String {
+    DisplayableExecutionPlan::with_metrics(plan).indent(false).to_string()
+}
+
+fn without_metrics(plan: &dyn ExecutionPlan) -> String {
+    displayable(plan).indent(false).to_string()
+}
+
+/// Adds the plan of a shared relation to the text of the plan that reads it.
+fn append_shared(text: &mut String, shared: &SharedTable, show: fn(&dyn ExecutionPlan) -> String) {
+    if let Some(plan) = shared.physical_plan() {
+        text.push_str(&format!("Shared {}:\n", shared.id()));
+        show(plan.as_ref()).lines().for_each(|line| text.push_str(&format!("  {line}\n")));
+    }
 }
 
 fn cut(mut text: String) -> String {

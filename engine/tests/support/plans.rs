@@ -68,6 +68,7 @@ pub fn execute(query: u32, root: Rel, output: &[(TypeRef, Attribute)], table: &T
             rows: table.rows.len() as f64,
             unique_keys: vec![],
         }],
+        shared: Vec::new(),
         root,
         output: output.iter().map(|(ty, _)| OutputColumn { name: "c".to_owned(), ty: *ty }).collect(),
     };

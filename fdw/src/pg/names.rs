@@ -45,3 +45,9 @@ pub fn is_volatile_function(oid: Oid) -> bool {
     // SAFETY: a syscache look-up by OID of a function that a query refers to.
     unsafe { pg_sys::func_volatile(oid.into()) as u8 == b'v' }
 }
+
+/// Whether a function gives NULL wherever an argument is NULL.
+pub fn is_strict_function(oid: Oid) -> bool {
+    // SAFETY: a syscache look-up by OID of a function that a query refers to.
+    unsafe { pg_sys::func_strict(oid.into()) }
+}

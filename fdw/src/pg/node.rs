@@ -211,6 +211,22 @@ impl<'q> NodeRef<'q> {
         found
     }
 
+    /// Columns of the queries around the one that this node belongs to (or that it is), once per use, sub-selects included;
+    /// levels are counted from that query.
+    pub fn outer_columns(self) -> Vec<Var> {
+        let mut outer = OuterColumns { level: 0, found: Vec::new() };
+        let context = (&raw mut outer).cast();
+        // SAFETY: a valid node; the context is what the callback expects, alive during the call.
+        unsafe {
+            if self.tag() == NodeTag::T_Query {
+                walk_query(self.as_ptr(), outer_walker, context);
+            } else {
+                outer_walker(self.as_ptr(), context);
+            }
+        }
+        outer.found
+    }
+
     /// Whether there are nodes more than `limit` levels below this one.
     pub fn is_deeper_than(self, limit: u32) -> bool {
         let mut depth = Depth { level: 0, limit, exceeded: false };
@@ -435,6 +451,48 @@ unsafe fn walk_children(node: *mut pg_sys::Node, walker: Walker, context: *mut c
             pg_sys::query_tree_walker(node.cast(), Some(walker), context, 0)
         } else {
             pg_sys::expression_tree_walker(node, Some(walker), context)
+        }
+    }
+}
+
+/// # Safety
+/// `node` is a valid Query, and `context` is what `walker` expects.
+unsafe fn walk_query(node: *mut pg_sys::Node, walker: Walker, context: *mut c_void) -> bool {
+    // SAFETY: the caller's promise. What joins are made of is seen where it stands.
+    unsafe { pg_sys::query_tree_walker(node.cast(), Some(walker), context, pg_sys::QTW_IGNORE_JOINALIASES as i32) }
+}
+
+struct OuterColumns {
+    level: u32,
+    found: Vec<Var>,
+}
+
+/// # Safety
+/// `context` points to an [`OuterColumns`] that lives during the walk; `node` is null or valid.
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn outer_walker(node: *mut pg_sys::Node, context: *mut c_void) -> bool {
+    let outer = context.cast::<OuterColumns>();
+    // SAFETY: see the function's contract; no reference to the context is held over the recursion.
+    unsafe {
+        if node.is_null() {
+            return false;
+        }
+        match (*node).type_ {
+            NodeTag::T_Var => {
+                let var = Var::new(&*node.cast());
+                if var.level > (*outer).level {
+                    let level = var.level - (*outer).level;
+                    (&mut (*outer).found).push(Var { level, ..var });
+                }
+                false
+            }
+            NodeTag::T_Query => {
+                (*outer).level += 1;
+                let stopped = walk_query(node, outer_walker, context);
+                (*outer).level -= 1;
+                stopped
+            }
+            _ => pg_sys::expression_tree_walker(node, Some(outer_walker), context),
         }
     }
 }

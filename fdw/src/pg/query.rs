@@ -76,8 +76,6 @@ pub struct RangeEntry<'q> {
     pub secured: bool,
     /// TABLESAMPLE.
     pub sampled: bool,
-    /// LATERAL.
-    pub lateral: bool,
     /// The entry itself.
     pub entry: *mut pg_sys::RangeTblEntry,
 }
@@ -102,6 +100,8 @@ pub struct With<'q> {
     pub references: i32,
     /// WITH RECURSIVE that refers to itself.
     pub recursive: bool,
+    /// NOT MATERIALIZED.
+    pub inlined: bool,
 }
 
 impl<'q> QueryRef<'q> {
@@ -122,6 +122,12 @@ impl<'q> QueryRef<'q> {
             Some(query) => Self { query, tree: PhantomData },
             None => pgrx::error!("pg_fusion: there is no query to copy"),
         }
+    }
+
+    /// A copy in the current memory context, so that what is done to it is not done to this one.
+    pub fn duplicate(self) -> Self {
+        // SAFETY: a valid Query; the translation runs in the memory context that its copy lives in.
+        unsafe { Self::copy(self.query.as_ptr()) }
     }
 
     fn get(&self) -> &pg_sys::Query {
@@ -207,7 +213,8 @@ impl<'q> QueryRef<'q> {
         }
     }
 
-    /// Takes away what EXISTS does not look at: the select list, and a constant LIMIT of one or more.
+    /// Takes away what EXISTS does not look at: the select list, but for what rows are grouped by, and a constant LIMIT of one or
+    /// more.
     pub fn reduce_to_existence(self) {
         let query = self.query.as_ptr();
         // SAFETY: the copy is ours alone; LIMIT is an expression without columns, or null.
@@ -222,12 +229,12 @@ impl<'q> QueryRef<'q> {
             }
             _ => false,
         };
-        // SAFETY: the copy is ours alone.
-        unsafe {
-            (*query).targetList = null_mut();
-            if is_met {
-                (*query).limitCount = null_mut();
-            }
+        if is_met {
+            // SAFETY: the copy is ours alone.
+            unsafe { (*query).limitCount = null_mut() };
+        }
+        if self.get().distinctClause.is_null() {
+            self.keep_targets(&BTreeSet::new());
         }
     }
 
@@ -235,6 +242,41 @@ impl<'q> QueryRef<'q> {
     pub fn is_grouped(self) -> bool {
         let query = self.get();
         query.hasAggs || !query.groupClause.is_null() || !query.havingQual.is_null()
+    }
+
+    /// Whether all its rows are one group, of which it gives one row, or none by HAVING.
+    pub fn is_one_group(self) -> bool {
+        let query = self.get();
+        self.is_grouped() && query.groupClause.is_null() && query.groupingSets.is_null()
+    }
+
+    /// Whether it gives one row, always.
+    pub fn is_one_row(self) -> bool {
+        let query = self.get();
+        self.is_one_group()
+            && query.havingQual.is_null()
+            && query.limitCount.is_null()
+            && query.limitOffset.is_null()
+            && query.setOperations.is_null()
+            && !query.hasTargetSRFs
+    }
+
+    /// Whether it is UNION, INTERSECT or EXCEPT.
+    pub fn has_set_operations(self) -> bool {
+        !self.get().setOperations.is_null()
+    }
+
+    /// A clause that cannot be said once for all rows of the query around, in a user's words.
+    pub fn uncorrelatable_clause(self) -> Option<&'static str> {
+        let query = self.get();
+        let checks = [
+            (!query.limitCount.is_null() || !query.limitOffset.is_null(), "LIMIT or OFFSET"),
+            (!query.setOperations.is_null(), "UNION, INTERSECT or EXCEPT"),
+            (query.hasWindowFuncs, "a window function"),
+            (!query.groupingSets.is_null(), "GROUPING SETS, ROLLUP or CUBE"),
+            (query.hasDistinctOn, "DISTINCT ON"),
+        ];
+        checks.into_iter().find_map(|(found, name)| found.then_some(name))
     }
 
     /// Whether it is `SELECT … FROM … WHERE …` and nothing else; ORDER BY is not looked at.
@@ -327,7 +369,6 @@ impl<'q> QueryRef<'q> {
             alias,
             secured: !entry.securityQuals.is_null() || entry.security_barrier,
             sampled: !entry.tablesample.is_null(),
-            lateral: entry.lateral,
             entry: node.as_ptr().cast(),
         })
     }
@@ -344,6 +385,7 @@ impl<'q> QueryRef<'q> {
                 query,
                 references: cte.cterefcount,
                 recursive: cte.cterecursive,
+                inlined: cte.ctematerialized == pg_sys::CTEMaterialize::CTEMaterializeNever,
             })
         })
     }

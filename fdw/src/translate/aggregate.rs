@@ -9,19 +9,63 @@ use super::scope::{Bound, Column, Scope, Source};
 use super::select::check_grouping;
 use super::{Refusal, Result, Translator, check_width, collation};
 use crate::pg::names;
-use crate::pg::node::{AggregateNode, Node, NodeRef, Walk};
-use crate::pg::query::QueryRef;
+use crate::pg::node::{AggregateNode, Node, NodeRef, Var, Walk};
+use crate::pg::query::{QueryRef, Target};
 use fusion_common::ColumnType;
 use fusion_proto::plan::{Aggregate, AggregateCall, Expr, ExprKind, Rel, aggregate_type};
 
 impl<'q> Translator<'q, '_> {
-    /// Groups `input`, computes the aggregates, and applies HAVING.
-    pub(super) fn aggregate(&mut self, query: QueryRef<'q>, input: Bound<'q>) -> Result<Bound<'q>> {
+    /// Groups `input`, also by what is `carried`, computes the aggregates, and applies HAVING. Where all rows of each row of a
+    /// `domain` are one group, each has that group.
+    pub(super) fn aggregate(
+        &mut self,
+        query: QueryRef<'q>,
+        input: Bound<'q>,
+        carried: &[Source<'q>],
+        domain: Option<Bound<'q>>,
+    ) -> Result<Bound<'q>> {
+        let mut bound = self.grouped(query, input, carried)?;
+        if let Some(domain) = domain.filter(|_| query.is_one_group()) {
+            bound = self.with_empty_groups(domain, bound)?;
+        }
+        let Some(having) = query.having() else { return Ok(bound) };
+        let bound = self.with_sublinks(bound, [having])?;
+        let scope = Scope { grouped: true, ..Scope::new(bound.columns.clone()) };
+        let having = self.condition(having, &scope)?;
+        Ok(bound.filter(match having {
+            Expr { kind: ExprKind::And(conjuncts), .. } => conjuncts,
+            other => vec![other],
+        }))
+    }
+
+    /// Groups and aggregates, before HAVING: the carried columns first.
+    pub(super) fn grouped(
+        &mut self,
+        query: QueryRef<'q>,
+        input: Bound<'q>,
+        carried: &[Source<'q>],
+    ) -> Result<Bound<'q>> {
+        let input = self.with_sublinks(input, evaluated_below(query))?;
+        let (mut columns, mut groups) = (Vec::new(), Vec::new());
+        for &source in carried {
+            let Some(position) = input.position(source) else { continue };
+            columns.push(input.columns[position].clone());
+            groups.push(input.columns[position].at(position).expr);
+        }
         let scope = Scope::new(input.columns);
-        let mut columns = Vec::new();
-        let mut groups = self.groups(query, &scope, &mut columns)?;
+        groups.extend(self.groups(query, &scope, &mut columns)?);
 
         let used = Used::find(query, &columns);
+        for var in used.outer {
+            let source = Source::Column(var);
+            let Some(column) =
+                scope.columns.iter().position(|column| matches!(column.source, Source::Column(known) if known == var))
+            else {
+                continue;
+            };
+            groups.push(scope.columns[column].at(column).expr);
+            columns.push(Column { source, ..scope.columns[column].clone() });
+        }
         for node in used.dependent {
             let key = self.expr(node, &scope)?;
             if key.held == ColumnType::Opaque {
@@ -43,14 +87,7 @@ impl<'q> Translator<'q, '_> {
         check_width(columns.len())?;
 
         let rel = Rel::Aggregate { input: Box::new(input.rel), groups, aggregates };
-        let bound = Bound { rel, columns };
-        let Some(having) = query.having() else { return Ok(bound) };
-        let scope = Scope { grouped: true, ..Scope::new(bound.columns.clone()) };
-        let having = self.condition(having, &scope)?;
-        Ok(bound.filter(match having {
-            Expr { kind: ExprKind::And(conjuncts), .. } => conjuncts,
-            other => vec![other],
-        }))
+        Ok(Bound { rel, columns })
     }
 
     /// GROUP BY, as written.
@@ -128,14 +165,40 @@ impl<'q> Translator<'q, '_> {
 struct Used<'q> {
     aggregates: Vec<(NodeRef<'q>, AggregateNode<'q>)>,
     dependent: Vec<NodeRef<'q>>,
+    /// Ungrouped columns that sub-selects name.
+    outer: Vec<Var>,
+}
+
+/// Expressions that are computed before rows are grouped: GROUP BY, arguments and filters of aggregates.
+fn evaluated_below(query: QueryRef<'_>) -> Vec<NodeRef<'_>> {
+    let targets = query.targets();
+    let clauses = query.group_by();
+    let is_group = |target: &&Target<'_>| clauses.iter().any(|clause| clause.reference == target.reference);
+    let mut below: Vec<NodeRef<'_>> = targets.iter().filter(is_group).map(|target| target.expr).collect();
+    for node in targets.iter().map(|target| target.expr).chain(query.having()) {
+        node.walk(|node| match node.view() {
+            Node::Aggregate(call) => {
+                below.extend(call.args.into_iter().chain(call.filter));
+                Walk::Over
+            }
+            // Sub-selects in aggregates of a comparison with a sub-select are refused where they are found.
+            Node::SubLink(_) => Walk::Over,
+            _ => Walk::Into,
+        });
+    }
+    below
 }
 
 impl<'q> Used<'q> {
     fn find(query: QueryRef<'q>, groups: &[Column<'q>]) -> Self {
-        let mut used = Self { aggregates: Vec::new(), dependent: Vec::new() };
+        let mut used = Self { aggregates: Vec::new(), dependent: Vec::new(), outer: Vec::new() };
         let scope = Scope::new(groups.to_vec());
-        let above = query.targets().into_iter().map(|target| target.expr).chain(query.having());
-        for node in above {
+        let mut tests: Vec<NodeRef<'q>> =
+            query.targets().into_iter().map(|target| target.expr).chain(query.having()).collect();
+        // Grows by the comparisons of sub-selects.
+        let mut next = 0;
+        while let Some(&node) = tests.get(next) {
+            next += 1;
             node.walk(|node| {
                 if scope.find(node).is_some() {
                     return Walk::Over;
@@ -153,8 +216,26 @@ impl<'q> Used<'q> {
                         }
                         Walk::Over
                     }
-                    // Refused later, by name.
-                    Node::SubLink(_) => Walk::Over,
+                    Node::SubLink(link) => {
+                        for var in link.query.node().outer_columns().into_iter().filter(|var| var.level == 1) {
+                            let var = Var { level: 0, ..var };
+                            let known = scope
+                                .columns
+                                .iter()
+                                .any(|column| matches!(column.source, Source::Column(known) if known == var));
+                            if !known && !used.outer.contains(&var) {
+                                used.outer.push(var);
+                            }
+                        }
+                        match link.test {
+                            // Its aggregates and columns are this query's; those of the sub-select are not.
+                            Some(test) => {
+                                tests.push(test);
+                                Walk::Over
+                            }
+                            None => Walk::Over,
+                        }
+                    }
                     _ => Walk::Into,
                 }
             });

@@ -33,7 +33,7 @@ pub(super) fn is_byte_order(held: ColumnType, collation: Oid) -> bool {
 /// Refuses a comparison of values held so that needs more than bytes.
 pub(super) fn check_comparison(op: CompareOp, held: ColumnType, collation: Oid) -> Result<()> {
     match op {
-        CompareOp::Eq | CompareOp::Ne => check_equality(held, collation),
+        CompareOp::Eq | CompareOp::Ne | CompareOp::Same => check_equality(held, collation),
         _ => check_order("comparison", held, collation),
     }
 }

@@ -9,11 +9,11 @@ use super::operator::{comparison, is_comparable_with};
 use super::scope::{Scope, Typed};
 use super::{Refusal, Result, Translator, constant};
 use crate::pg::names;
-use crate::pg::node::{BoolOp, CallNode, Node, NodeRef, SubLinkNode};
+use crate::pg::node::{BoolOp, CallNode, Node, NodeRef};
 use fusion_common::types::oid;
 use fusion_common::{ColumnType, TypeRef};
 use fusion_proto::plan::{CompareOp, Expr, ExprKind, Function, Value, call_type, case_type};
-use pgrx::pg_sys::{NodeTag, ParamKind, SubLinkType};
+use pgrx::pg_sys::{NodeTag, ParamKind};
 
 /// `extract(text, date)` and `extract(text, timestamp)`: their field is folded into the function.
 const EXTRACT: [u32; 2] = [6199, 6202];
@@ -87,7 +87,7 @@ impl<'q> Translator<'q, '_> {
                 Ok(Typed::boolean(ExprKind::IsBool { arg, value, negated }))
             }
             Node::Relabel(arg) => self.relabel(arg, ty, scope),
-            Node::SubLink(link) => Err(sublink_refusal(link)),
+            Node::SubLink(_) => Err(Refusal::unsupported("a subquery in this place")),
             Node::Aggregate(call) => {
                 Err(Refusal::unsupported(format_args!("aggregate {} in this place", names::function(call.function))))
             }
@@ -409,17 +409,6 @@ fn unknown_column(attnum: i16, level: u32, scope: &Scope<'_>) -> Refusal {
         _ => return Refusal::unsupported("a column from this place in the query"),
     };
     Refusal::unsupported(format_args!("system column {system}"))
-}
-
-fn sublink_refusal(link: SubLinkNode<'_>) -> Refusal {
-    Refusal::unsupported(match link.kind {
-        SubLinkType::EXISTS_SUBLINK => "EXISTS inside an expression",
-        SubLinkType::ANY_SUBLINK => "IN (subquery) inside an expression, or NOT IN (subquery)",
-        SubLinkType::ALL_SUBLINK => "a comparison with ALL (subquery)",
-        SubLinkType::EXPR_SUBLINK => "a scalar subquery",
-        SubLinkType::ARRAY_SUBLINK => "ARRAY(subquery)",
-        _ => "this kind of subquery",
-    })
 }
 
 fn node_refusal_named(what: &str) -> Refusal {

@@ -1,15 +1,19 @@
 //! Which rows do FROM and WHERE give?
 //!
 //! Inner joins and comma lists become one flat [`Rel::InnerJoin`] with all conjuncts of WHERE and ON, in whatever order the
-//! engine finds best; outer joins keep their sides. Sub-selects, views and WITH queries are translated where they stand. Semi and
-//! anti joins of WHERE come last.
+//! engine finds best; outer joins keep their sides. Sub-selects and views are translated where they stand, WITH queries where they are
+//! used, or once if they are used more often.
+//!
+//! In a component come first the inputs that depend on nothing, among them scalar sub-selects that conjuncts compare with; then
+//! FROM items that depend on others (LATERAL, or the rows around the query); then sub-selects of WHERE, as joins.
 
+use super::correlate::{Key, Need};
 use super::expr::is_parameter;
 use super::scope::{Bound, Column, Scope, Source, visit_columns};
 use super::select::Place;
-use super::sublink::semi_join;
+use super::sublink::{Scalar, semi_join};
 use super::{Refusal, Result, ScanRelation, Translator};
-use crate::pg::node::{BoolOp, Node, NodeRef, Var};
+use crate::pg::node::{BoolOp, Node, NodeRef, Var, Walk};
 use crate::pg::query::{JoinTree, OuterKind, QueryRef, RangeEntry, RangeKind};
 use crate::relation::{HeapColumn, HeapRelation};
 use crate::statistics::RelationStatistics;
@@ -20,8 +24,25 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What FROM and WHERE give.
 pub(super) struct From<'q> {
     pub bound: Bound<'q>,
-    /// Conjuncts of WHERE that refer to the query around; they have not been applied.
-    pub correlated: Vec<NodeRef<'q>>,
+    /// Conjuncts that refer to the queries around, where they were to be set aside.
+    pub aside: Vec<NodeRef<'q>>,
+}
+
+/// What becomes of conjuncts that refer to the queries around.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Correlated {
+    /// They are applied: FROM has the columns.
+    Here,
+    /// They are set aside.
+    Aside,
+}
+
+/// A WITH query that is used several times: computed once.
+pub(super) struct SharedWith<'q> {
+    /// As it was written.
+    query: QueryRef<'q>,
+    rel: Rel,
+    columns: Vec<(i16, Column<'q>)>,
 }
 
 /// One query level whose FROM is translated.
@@ -32,41 +53,80 @@ struct Level<'q> {
 }
 
 impl<'q> Translator<'q, '_> {
-    /// FROM and WHERE of `query`. Conjuncts that refer to the query around are set aside where `correlated`.
-    pub(super) fn rows_of(&mut self, query: QueryRef<'q>, correlated: bool) -> Result<From<'q>> {
+    /// FROM and WHERE of `query`, joined with a domain if there is one.
+    pub(super) fn rows_of(
+        &mut self,
+        query: QueryRef<'q>,
+        correlated: Correlated,
+        domain: Option<Bound<'q>>,
+    ) -> Result<From<'q>> {
         let mut used: BTreeMap<u32, BTreeSet<i16>> = BTreeMap::new();
         for var in query.used_columns() {
             used.entry(var.rtindex).or_default().insert(var.attnum);
         }
         let level = Level { query, used };
-        self.component(&level, query.join_tree(), correlated)
+        let component = Component { inputs: domain.into_iter().collect(), ..Component::default() };
+        self.component(&level, query.join_tree(), correlated, component)
     }
 
     /// A join tree, its inner joins flattened.
-    fn component(&mut self, level: &Level<'q>, tree: JoinTree<'q>, correlated: bool) -> Result<From<'q>> {
-        let mut component = Component::default();
+    fn component(
+        &mut self,
+        level: &Level<'q>,
+        tree: JoinTree<'q>,
+        correlated: Correlated,
+        mut component: Component<'q>,
+    ) -> Result<From<'q>> {
         self.nested(|translator| translator.gather(level, tree, &mut component))?;
-        let Component { inputs, quals } = component;
+        let Component { mut inputs, quals, dependent } = component;
+        let is_late = |conjunct: NodeRef<'q>| {
+            let of_dependent = |node: NodeRef<'q>| matches!(node.view(), Node::Var(var) if dependent.iter().any(|item| item.rtindex == var.rtindex));
+            !dependent.is_empty() && conjunct.any(of_dependent)
+        };
 
-        let (mut plain, mut semi_joins, mut outer) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut plain, mut keyed, mut semi_joins) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut late, mut aside) = (Vec::new(), Vec::new());
         for conjunct in quals {
-            match semi_join(conjunct) {
-                Some(join) => semi_joins.push(join),
-                None if correlated && conjunct.has_columns_of_level(1) => outer.push(conjunct),
-                None => plain.push(conjunct),
+            if correlated == Correlated::Aside && !conjunct.outer_columns().is_empty() {
+                aside.push(conjunct);
+            } else if let Some(join) = semi_join(conjunct) {
+                semi_joins.push(join);
+            } else if is_late(conjunct) {
+                late.push(conjunct);
+            } else if !has_sublink(conjunct) {
+                plain.push(conjunct);
+            } else if let Some(scalars) = self.scalars_to_join(conjunct)? {
+                for Scalar { bound, keys } in scalars {
+                    keyed.extend(keys.into_iter().map(|(column, key)| (inputs.len(), column, key)));
+                    inputs.push(bound);
+                }
+                plain.push(conjunct);
+            } else {
+                late.push(conjunct);
             }
         }
-        let mut bound = self.inner_join(inputs, &plain)?;
+        let mut bound = self.inner_join(inputs, &plain, &keyed)?;
+        for item in dependent {
+            bound = self.join_dependent(bound, &item, None, Vec::new())?;
+        }
         for join in semi_joins {
             bound = self.join_sublink(bound, join)?;
         }
-        Ok(From { bound, correlated: outer })
+        for conjunct in late {
+            bound = self.with_sublinks(bound, [conjunct])?;
+            let predicate = self.condition(conjunct, &Scope::new(bound.columns.clone()))?;
+            bound = bound.filter(vec![predicate]);
+        }
+        Ok(From { bound, aside })
     }
 
     /// Collects the inputs and conjuncts of nested inner joins.
     fn gather(&mut self, level: &Level<'q>, tree: JoinTree<'q>, component: &mut Component<'q>) -> Result<()> {
         match tree {
-            JoinTree::Relation(rtindex) => component.inputs.push(self.relation(level, rtindex)?),
+            JoinTree::Relation(rtindex) => match self.dependent(level, rtindex)? {
+                Some(item) => component.dependent.push(item),
+                None => component.inputs.push(self.relation(level, rtindex)?),
+            },
             JoinTree::Inner { items, quals } => {
                 for item in items {
                     self.nested(|translator| translator.gather(level, item, component))?;
@@ -82,7 +142,13 @@ impl<'q> Translator<'q, '_> {
         Ok(())
     }
 
-    fn inner_join(&mut self, inputs: Vec<Bound<'q>>, conjuncts: &[NodeRef<'q>]) -> Result<Bound<'q>> {
+    /// Joins `inputs`. Of `keyed` each is an input, a column of it, and the key that says what it equals.
+    fn inner_join(
+        &mut self,
+        inputs: Vec<Bound<'q>>,
+        conjuncts: &[NodeRef<'q>],
+        keyed: &[(usize, usize, Key<'q>)],
+    ) -> Result<Bound<'q>> {
         let mut columns = Vec::new();
         let mut rels = Vec::with_capacity(inputs.len());
         let mut offsets = Vec::with_capacity(inputs.len());
@@ -99,6 +165,13 @@ impl<'q> Translator<'q, '_> {
                 ExprKind::Const(Some(Value::Bool(true))) => {}
                 _ if is_parameter(conjunct) => constants.push(predicate),
                 _ => predicates.push(predicate),
+            }
+        }
+        if !keyed.is_empty() {
+            let below = Scope::new(scope.columns.iter().map(Column::seen_below).collect());
+            for (input, column, key) in keyed {
+                let position = offsets[*input] + column;
+                predicates.push(self.key_equality(key, scope.columns[position].at(position), &below)?);
             }
         }
         offsets.push(scope.columns.len());
@@ -144,18 +217,90 @@ impl<'q> Translator<'q, '_> {
             OuterKind::Right => (JoinKind::Left, right, left),
             OuterKind::Full => (JoinKind::Full, left, right),
         };
-        let left = self.component(level, left, false)?.bound;
-        let right = self.component(level, right, false)?.bound;
-        let columns = left.columns.into_iter().chain(right.columns).collect();
-        let scope = Scope::new(columns);
         let mut conjuncts = Vec::new();
         if let Some(quals) = quals {
             push_conjuncts(quals, &mut conjuncts);
         }
+        let mut left = self.component(level, left, Correlated::Here, Component::default())?.bound;
+        if let (JoinKind::Left, JoinTree::Relation(rtindex)) = (kind, &right)
+            && let Some(item) = self.dependent(level, *rtindex)?
+        {
+            return self.join_dependent(left, &item, Some(kind), conjuncts);
+        }
+        let mut right = self.component(level, right, Correlated::Here, Component::default())?.bound;
+        for &conjunct in &conjuncts {
+            // A sub-select that one side has all columns for is computed there.
+            let uses = |side: &Bound<'q>| conjunct_sublinks_use(conjunct, side);
+            if has_sublink(conjunct) {
+                match (uses(&left), uses(&right)) {
+                    (_, false) => left = self.with_sublinks(left, [conjunct])?,
+                    (false, true) => right = self.with_sublinks(right, [conjunct])?,
+                    (true, true) => {
+                        return Err(Refusal::unsupported("a subquery over both sides of an outer join in its ON"));
+                    }
+                }
+            }
+        }
+        let columns = left.columns.into_iter().chain(right.columns).collect();
+        let scope = Scope::new(columns);
         let predicates =
             conjuncts.into_iter().map(|conjunct| self.condition(conjunct, &scope)).collect::<Result<_>>()?;
         let rel = Rel::Join { kind, left: Box::new(left.rel), right: Box::new(right.rel), predicates };
         Ok(Bound { rel, columns: scope.columns })
+    }
+
+    /// A FROM item that depends on others beside it or on the rows around the query.
+    fn dependent(&mut self, level: &Level<'q>, rtindex: u32) -> Result<Option<Dependent<'q>>> {
+        let entry = level.query.range_entry(rtindex);
+        let query = match entry.as_ref().map(|entry| &entry.kind) {
+            Some(RangeKind::Subquery(query)) => Some(*query),
+            // One that was written further out has its own levels.
+            Some(RangeKind::With { name, level: 0, recursive: false }) => {
+                level.query.with(name).filter(|with| !with.recursive).map(|with| with.query)
+            }
+            _ => None,
+        };
+        let Some(query) = query.filter(|query| !query.node().outer_columns().is_empty()) else { return Ok(None) };
+        check_entry(&entry)?;
+        let query = query.duplicate();
+        let used = level.used.get(&rtindex).cloned().unwrap_or_default();
+        if used.contains(&0) {
+            return Err(Refusal::unsupported("a whole-row reference"));
+        }
+        if query.distinct().is_empty() && !query.has_set_operations() {
+            query.keep_targets(&used);
+        }
+        Ok(Some(Dependent { rtindex, query }))
+    }
+
+    /// Joins a dependent item; without a kind, as inner joins do.
+    fn join_dependent(
+        &mut self,
+        left: Bound<'q>,
+        item: &Dependent<'q>,
+        kind: Option<JoinKind>,
+        conjuncts: Vec<NodeRef<'q>>,
+    ) -> Result<Bound<'q>> {
+        let related = self.relate(left, item.query, Need::Rows)?;
+        let mut columns = related.left.columns;
+        for (typed, number) in related.outputs.iter().zip(&related.numbers) {
+            let source = Source::Column(Var { rtindex: item.rtindex, attnum: *number, level: 0 });
+            columns.push(Column { source, ty: typed.expr.ty, held: typed.held });
+        }
+        let scope = Scope::new(columns);
+        let mut predicates = related.predicates;
+        for conjunct in conjuncts {
+            predicates.push(self.condition(conjunct, &scope)?);
+        }
+        let exprs = scope.columns.iter().enumerate().map(|(at, column)| column.at(at).expr).collect();
+        let rel = match kind {
+            Some(kind) => {
+                Rel::Join { kind, left: Box::new(related.left.rel), right: Box::new(related.right), predicates }
+            }
+            None => Rel::InnerJoin { inputs: vec![related.left.rel, related.right], predicates },
+        };
+        // Without what relates the rows.
+        Ok(Bound { rel: Rel::Project { input: Box::new(rel), exprs }, columns: scope.columns })
     }
 
     /// A range-table entry.
@@ -163,15 +308,9 @@ impl<'q> Translator<'q, '_> {
         let Some(entry) = level.query.range_entry(rtindex) else {
             return Err(Refusal("the query's range table is incomplete".to_owned()));
         };
-        if entry.secured {
-            return Err(Refusal(format!("row security or a security barrier applies to \"{}\"", entry.alias)));
-        }
-        if entry.lateral {
-            return Err(Refusal::unsupported("LATERAL"));
-        }
-        if entry.sampled {
-            return Err(Refusal::unsupported("TABLESAMPLE"));
-        }
+        let entry = Some(entry);
+        check_entry(&entry)?;
+        let Some(entry) = entry else { return Err(Refusal::unsupported("this FROM item")) };
         let nothing = BTreeSet::new();
         let used = level.used.get(&rtindex).unwrap_or(&nothing);
         if used.contains(&0) {
@@ -270,15 +409,43 @@ impl<'q> Translator<'q, '_> {
         if recursive || with.recursive {
             return Err(Refusal::unsupported("WITH RECURSIVE"));
         }
-        if with.references != 1 {
-            return Err(Refusal::unsupported(format_args!("WITH query \"{name}\" that is used more than once")));
+        if !with.query.node().outer_columns().is_empty() {
+            return Err(Refusal::unsupported(format_args!(
+                "WITH query \"{name}\" that refers to an outer query in this place"
+            )));
         }
         // Inside, WITH queries are counted from where it was written.
         let inner = self.levels.split_off(owner + 1);
-        let bound = self.subquery(rtindex, with.query, used);
+        let bound = if with.references > 1 && !with.inlined {
+            self.shared_with(rtindex, with.query)
+        } else {
+            self.subquery(rtindex, with.query.duplicate(), used)
+        };
         self.levels.truncate(owner + 1);
         self.levels.extend(inner);
         bound
+    }
+
+    /// A reference to a WITH query that is used several times.
+    fn shared_with(&mut self, rtindex: u32, query: QueryRef<'q>) -> Result<Bound<'q>> {
+        let is_this = |with: &SharedWith<'q>| with.query.node().as_ptr() == query.node().as_ptr();
+        if !self.withs.iter().any(is_this) {
+            let all = self.select(query.duplicate(), None, Place::From)?;
+            let column = |field: &super::select::OutputField| {
+                (field.number, Column { source: Source::Hidden, ty: field.ty, held: field.held })
+            };
+            let columns = all.columns.iter().map(column).collect();
+            let rel = self.share_rel(all.rel);
+            self.withs.push(SharedWith { query, rel, columns });
+        }
+        let Some(with) = self.withs.iter().find(|with| is_this(with)) else {
+            return Err(Refusal::unsupported("this WITH query"));
+        };
+        let column = |(attnum, column): &(i16, Column<'q>)| Column {
+            source: Source::Column(Var { rtindex, attnum: *attnum, level: 0 }),
+            ..column.clone()
+        };
+        Ok(Bound { rel: with.rel.clone(), columns: with.columns.iter().map(column).collect() })
     }
 }
 
@@ -297,10 +464,57 @@ pub(super) fn union_all(mut inputs: Vec<Rel>, types: Vec<TypeRef>) -> Rel {
 struct Component<'q> {
     inputs: Vec<Bound<'q>>,
     quals: Vec<NodeRef<'q>>,
+    dependent: Vec<Dependent<'q>>,
+}
+
+/// A FROM item that depends on others.
+struct Dependent<'q> {
+    rtindex: u32,
+    query: QueryRef<'q>,
+}
+
+/// Refuses a range-table entry for what is said of it beside its kind.
+fn check_entry(entry: &Option<RangeEntry<'_>>) -> Result<()> {
+    let Some(entry) = entry else { return Ok(()) };
+    if entry.secured {
+        return Err(Refusal(format!("row security or a security barrier applies to \"{}\"", entry.alias)));
+    }
+    if entry.sampled {
+        return Err(Refusal::unsupported("TABLESAMPLE"));
+    }
+    Ok(())
+}
+
+fn has_sublink(node: NodeRef<'_>) -> bool {
+    node.any(|node| matches!(node.view(), Node::SubLink(_)))
+}
+
+/// Whether sub-selects in an expression, or what they are compared with, name columns of `side`.
+fn conjunct_sublinks_use<'q>(conjunct: NodeRef<'q>, side: &Bound<'q>) -> bool {
+    let mut found = false;
+    let mut tests = vec![conjunct];
+    let mut in_test = false;
+    while let Some(node) = tests.pop() {
+        node.walk(|node| match node.view() {
+            Node::SubLink(link) => {
+                tests.extend(link.test);
+                let vars = link.query.node().outer_columns().into_iter().filter(|var| var.level == 1);
+                found |= vars.into_iter().any(|var| side.position(Source::Column(Var { level: 0, ..var })).is_some());
+                Walk::Over
+            }
+            Node::Var(var) if in_test => {
+                found |= side.position(Source::Column(var)).is_some();
+                Walk::Over
+            }
+            _ => Walk::Into,
+        });
+        in_test = true;
+    }
+    found
 }
 
 /// Takes a condition apart at its ANDs.
-fn push_conjuncts<'q>(condition: NodeRef<'q>, conjuncts: &mut Vec<NodeRef<'q>>) {
+pub(super) fn push_conjuncts<'q>(condition: NodeRef<'q>, conjuncts: &mut Vec<NodeRef<'q>>) {
     match condition.view() {
         // The planner's simplification has flattened nested ANDs.
         Node::Bool { op: BoolOp::And, args } => conjuncts.extend(args),

@@ -7,7 +7,9 @@
 //! | --- | --- |
 //! | [`select`] | in which order are the clauses of one SELECT applied? |
 //! | [`from`] | which rows do FROM and WHERE give? |
-//! | [`sublink`] | which sub-selects in WHERE are semi and anti joins? |
+//! | [`sublink`] | which joins compute the sub-selects of expressions? |
+//! | [`correlate`] | how does a sub-select depend on the rows around it? |
+//! | [`nullable`] | can this expression be NULL? |
 //! | [`aggregate`] | what do GROUP BY and the aggregates compute? |
 //! | [`sort`] | who sorts, the engine or PostgreSQL? |
 //! | [`expr`] | what does this expression compute, and may it be computed in the engine? |
@@ -22,8 +24,10 @@
 mod aggregate;
 mod collation;
 pub mod constant;
+mod correlate;
 mod expr;
 mod from;
+mod nullable;
 mod operator;
 mod scope;
 mod select;
@@ -35,8 +39,9 @@ use crate::pg::node::{Node, NodeRef};
 use crate::pg::query::QueryRef;
 use crate::relation::HeapRelation;
 use crate::statistics::RelationStatistics;
+use from::SharedWith;
 use fusion_common::limits::MAX_TUPLE_ATTRIBUTES;
-use fusion_proto::plan::{OutputColumn, Plan, ScanDef, Unsupported};
+use fusion_proto::plan::{OutputColumn, Plan, Rel, ScanDef, Unsupported};
 use pgrx::pg_sys;
 use scope::Typed;
 pub use sort::PostSort;
@@ -101,7 +106,7 @@ pub unsafe fn translate(query: *mut pg_sys::Query, resolve: &Resolve<'_>) -> Res
     let mut translator = Translator::new(resolve);
     let output = translator.select(query, None, select::Place::Top)?;
     let names = output.columns.into_iter().map(|column| OutputColumn { name: column.name, ty: column.ty });
-    let plan = Plan { scans: translator.scans, root: output.rel, output: names.collect() };
+    let plan = Plan { scans: translator.scans, shared: translator.shared, root: output.rel, output: names.collect() };
     let params = translator.params.into_iter().map(|param| param.as_ptr().cast()).collect();
     Ok(Translation { plan, relations: translator.relations, params, post_sort: output.post_sort })
 }
@@ -114,6 +119,10 @@ struct Translator<'q, 'r> {
     relations: Vec<ScanRelation>,
     statistics: Vec<RelationStatistics>,
     params: Vec<NodeRef<'q>>,
+    /// `Plan::shared`.
+    shared: Vec<Rel>,
+    /// WITH queries that are used several times.
+    withs: Vec<SharedWith<'q>>,
     /// Operands of the simple CASEs around the current expression.
     case_operands: Vec<Typed>,
     /// The queries around the current one, itself last.
@@ -129,6 +138,8 @@ impl<'q, 'r> Translator<'q, 'r> {
             relations: Vec::new(),
             statistics: Vec::new(),
             params: Vec::new(),
+            shared: Vec::new(),
+            withs: Vec::new(),
             case_operands: Vec::new(),
             levels: Vec::new(),
             depth: 0,

@@ -21,8 +21,12 @@ pub(super) struct Typed {
 pub(super) enum Source<'q> {
     /// A column of the range table.
     Column(Var),
-    /// An expression that has been computed below: a GROUP BY expression or an aggregate.
+    /// An expression that has been computed below: a GROUP BY expression, an aggregate or a sub-select.
     Computed(NodeRef<'q>),
+    /// What relates a sub-select's row to the rows around it; no expression names it.
+    Key(u32),
+    /// Nothing that an expression names.
+    Hidden,
 }
 
 /// A column of a scope.
@@ -58,7 +62,8 @@ impl<'q> Column<'q> {
     pub fn seen_below(&self) -> Self {
         let source = match self.source {
             Source::Column(var) => Source::Column(Var { level: var.level + 1, ..var }),
-            computed @ Source::Computed(_) => computed,
+            // Said in the words of another level.
+            Source::Computed(_) | Source::Key(_) | Source::Hidden => Source::Hidden,
         };
         Self { source, ..self.clone() }
     }
@@ -79,9 +84,56 @@ impl<'q> Scope<'q> {
             let found = match column.source {
                 Source::Column(known) => var == Some(known),
                 Source::Computed(known) => known.equals(node),
+                Source::Key(_) | Source::Hidden => false,
             };
             found.then(|| column.at(position))
         })
+    }
+}
+
+impl<'q> Bound<'q> {
+    /// Where the column of that source is.
+    pub fn position(&self, source: Source<'q>) -> Option<usize> {
+        self.columns.iter().position(|column| match (column.source, source) {
+            (Source::Column(known), Source::Column(var)) => known == var,
+            (Source::Key(known), Source::Key(key)) => known == key,
+            _ => false,
+        })
+    }
+
+    /// All columns as expressions.
+    pub fn all(&self) -> Vec<Expr> {
+        self.columns.iter().enumerate().map(|(position, column)| column.at(position).expr).collect()
+    }
+}
+
+/// Moves all columns of `expr` from `start` on by `by`, which wraps: down by `0u32.wrapping_sub(…)`.
+pub(super) fn shift_columns(expr: &mut Expr, start: u32, by: u32) {
+    let all = |exprs: &mut [Expr]| exprs.iter_mut().for_each(|expr| shift_columns(expr, start, by));
+    match &mut expr.kind {
+        ExprKind::Column(column) if *column >= start => *column = column.wrapping_add(by),
+        ExprKind::Column(_) | ExprKind::Const(_) | ExprKind::Param(_) => {}
+        ExprKind::Call { args, .. } | ExprKind::And(args) | ExprKind::Or(args) | ExprKind::Coalesce(args) => all(args),
+        ExprKind::Compare { left, right, .. } => {
+            shift_columns(left, start, by);
+            shift_columns(right, start, by);
+        }
+        ExprKind::Not(arg) | ExprKind::IsNull { arg, .. } | ExprKind::IsBool { arg, .. } => {
+            shift_columns(arg, start, by);
+        }
+        ExprKind::Case { branches, otherwise } => {
+            for (condition, result) in branches {
+                shift_columns(condition, start, by);
+                shift_columns(result, start, by);
+            }
+            if let Some(otherwise) = otherwise {
+                shift_columns(otherwise, start, by);
+            }
+        }
+        ExprKind::InList { arg, list, .. } => {
+            shift_columns(arg, start, by);
+            list.iter_mut().for_each(|element| shift_columns(element, start, by));
+        }
     }
 }
 

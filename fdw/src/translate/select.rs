@@ -3,8 +3,8 @@
 //! FROM and WHERE, GROUP BY and HAVING, the select list, DISTINCT, ORDER BY, LIMIT. The select list is computed together with
 //! the sort keys that are not in it; a last projection drops those.
 
-use super::from::From;
-use super::scope::{Bound, Scope, Typed};
+use super::correlate::Outer;
+use super::scope::{Bound, Column, Scope, Source, Typed};
 use super::sort::PostSort;
 use super::{Refusal, Result, Translator, check_depth, check_width, collation, operator};
 use crate::pg::names;
@@ -29,8 +29,23 @@ pub(super) enum Place {
 pub(super) struct Output {
     pub rel: Rel,
     pub columns: Vec<OutputField>,
+    /// What relates its rows to the rows around (see `correlate`): columns of `rel` after `columns`.
+    pub carried: Vec<CarriedField>,
     /// Only at [`Place::Top`].
     pub post_sort: Option<PostSort>,
+}
+
+/// A carried column of a translated SELECT.
+pub(super) struct CarriedField {
+    ty: TypeRef,
+    held: ColumnType,
+}
+
+impl CarriedField {
+    /// The column, where it stands at that position.
+    pub fn at(&self, position: usize) -> Typed {
+        Typed { expr: Expr::column(self.ty, position as u32), held: self.held }
+    }
 }
 
 /// A column of a translated SELECT.
@@ -58,7 +73,7 @@ impl<'q> Translator<'q, '_> {
         }
         query.normalise();
         check_depth(query.node())?;
-        self.in_level(query, |translator| translator.clauses(query, place))
+        self.in_level(query, |translator| translator.clauses(query, place, Outer::None))
     }
 
     /// Runs `inner` inside the query level of `query`.
@@ -69,10 +84,16 @@ impl<'q> Translator<'q, '_> {
         result
     }
 
-    fn clauses(&mut self, query: QueryRef<'q>, place: Place) -> Result<Output> {
-        let From { bound, .. } = self.rows_of(query, false)?;
+    /// The clauses of a normalised SELECT. What `outer` carries, the result has.
+    pub(super) fn clauses(&mut self, query: QueryRef<'q>, place: Place, outer: Outer<'q>) -> Result<Output> {
+        let domain = match &outer {
+            Outer::Domain(domain) => Some(Bound { rel: domain.rel.clone(), columns: domain.columns.clone() }),
+            Outer::None | Outer::Keys(_) => None,
+        };
+        let (bound, carried) = self.carried_rows(query, outer)?;
         let grouped = query.is_grouped();
-        let bound = if grouped { self.aggregate(query, bound)? } else { bound };
+        let bound = if grouped { self.aggregate(query, bound, &carried, domain)? } else { bound };
+        let bound = self.with_sublinks(bound, query.targets().into_iter().map(|target| target.expr))?;
         let scope = Scope { grouped, ..Scope::new(bound.columns.clone()) };
         let targets = query.targets();
         let (visible, junk): (Vec<&Target<'q>>, Vec<&Target<'q>>) = targets.iter().partition(|target| !target.junk);
@@ -95,7 +116,8 @@ impl<'q> Translator<'q, '_> {
             number: target.number,
         };
         let mut columns: Vec<OutputField> = listed.iter().zip(&computed).map(field).collect();
-        let exprs = computed.into_iter().map(|typed| typed.expr).collect();
+        let mut exprs: Vec<Expr> = computed.into_iter().map(|typed| typed.expr).collect();
+        let carried = carried_fields(&bound, &carried, &mut exprs)?;
         let mut rel = Rel::Project { input: Box::new(bound.rel), exprs };
 
         if !query.distinct().is_empty() {
@@ -112,16 +134,19 @@ impl<'q> Translator<'q, '_> {
                 return Err(super::sort::refusal(&keys));
             }
             let post_sort = PostSort::new(&keys, query)?;
-            return Ok(Output { rel, columns, post_sort: Some(post_sort) });
+            return Ok(Output { rel, columns, carried, post_sort: Some(post_sort) });
         }
         rel = super::sort::sort(rel, &keys, &columns);
         rel = self.limit(rel, query)?;
         if listed.len() > visible.len() {
             columns.truncate(visible.len());
-            let exprs = columns.iter().enumerate().map(|(i, column)| Expr::column(column.ty, i as u32)).collect();
+            let mut exprs: Vec<Expr> =
+                columns.iter().enumerate().map(|(i, column)| Expr::column(column.ty, i as u32)).collect();
+            let after = carried.iter().enumerate().map(|(i, column)| column.at(listed.len() + i).expr);
+            exprs.extend(after);
             rel = Rel::Project { input: Box::new(rel), exprs };
         }
-        Ok(Output { rel, columns, post_sort: None })
+        Ok(Output { rel, columns, carried, post_sort: None })
     }
 
     fn limit(&mut self, input: Rel, query: QueryRef<'q>) -> Result<Rel> {
@@ -140,6 +165,21 @@ impl<'q> Translator<'q, '_> {
             Some((node, _)) => Ok(Some(self.expr(node, &Scope::default())?.expr)),
         }
     }
+}
+
+/// Adds the carried columns of `bound` to what is computed.
+fn carried_fields<'q>(bound: &Bound<'q>, carried: &[Source<'q>], exprs: &mut Vec<Expr>) -> Result<Vec<CarriedField>> {
+    let mut fields = Vec::with_capacity(carried.len());
+    for &source in carried {
+        let position = bound.position(source);
+        let Some((position, column)) = position.and_then(|at| Some((at, bound.columns.get(at)?))) else {
+            return Err(Refusal::unsupported("this reference from a subquery to an outer query"));
+        };
+        let &Column { ty, held, .. } = column;
+        exprs.push(column.at(position).expr);
+        fields.push(CarriedField { ty, held });
+    }
+    Ok(fields)
 }
 
 impl<'q> Bound<'q> {

@@ -91,6 +91,8 @@ pub enum CompareOp {
     Le,
     Gt,
     Ge,
+    /// `IS NOT DISTINCT FROM`: never NULL.
+    Same,
 }
 
 /// A constant or parameter value, in the engine's form of its type (see [`ColumnType`]).

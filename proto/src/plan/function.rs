@@ -97,6 +97,8 @@ pub enum Function {
     CharLength,
     /// `octet_length(text)`.
     OctetLength,
+    /// A number of rows (int8) as it is; 21000 if it is more than one.
+    AtMostOne,
 }
 
 use ArithOp::{Add, Div, Mod, Mul, Sub};
@@ -205,6 +207,9 @@ pub enum Aggregate {
     BoolAnd,
     /// `bool_or`.
     BoolOr,
+    /// The value of a group's only row, of any type. Of a group of more rows it is any value: [`Function::AtMostOne`] over
+    /// `count(*)` goes with it.
+    Only,
 }
 
 impl Aggregate {

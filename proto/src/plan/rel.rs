@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 pub struct Plan {
     /// Heap relations, one entry per range-table entry that is scanned; [`ScanId`] is the index.
     pub scans: Vec<ScanDef>,
+    /// Relations that several places read: each is computed once. One may read those before it.
+    pub shared: Vec<Rel>,
     /// The query.
     pub root: Rel,
     /// Columns of the result: those of `root`, by position.
@@ -75,6 +77,11 @@ pub enum Rel {
         scan: ScanId,
         /// PostgreSQL's estimate of the rows that pass the quals on this relation alone.
         filtered_rows: f64,
+    },
+    /// All columns of one of [`Plan::shared`].
+    Shared {
+        /// Its index.
+        id: u32,
     },
     /// Constant rows. Columns take their types from the first row; there is at least one row unless `types` is all there is.
     Values {
@@ -167,6 +174,8 @@ pub enum JoinKind {
     Semi,
     /// Left rows for which no right row makes the conjuncts true. Output: left.
     Anti,
+    /// All left rows, each once, and whether a right row makes the conjuncts true. Output: left, bool (never NULL).
+    Mark,
 }
 
 /// An aggregate call.

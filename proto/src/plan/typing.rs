@@ -95,6 +95,7 @@ pub fn call_type(function: Function, args: &[ColumnType], ty: TypeRef) -> Result
         (Function::BpcharToText, [T::Bpchar { .. }]) => T::Text,
         (Function::CharLength, [arg]) if text_like(arg) => T::Int4,
         (Function::OctetLength, &[T::Text]) => T::Int4,
+        (Function::AtMostOne, &[T::Int8]) => T::Int8,
         _ => return unsupported(function, args),
     })
 }
@@ -132,6 +133,7 @@ pub fn aggregate_type(function: Aggregate, arg: Option<ColumnType>) -> Result<Co
         (Aggregate::Avg(_), Some(_)) => T::NumericVar,
         (Aggregate::Min | Aggregate::Max, Some(arg)) if !matches!(arg, T::Opaque | T::NumericVar | T::Bool) => arg,
         (Aggregate::BoolAnd | Aggregate::BoolOr, Some(T::Bool)) => T::Bool,
+        (Aggregate::Only, Some(arg)) => arg,
         (_, arg) => return unsupported(function, arg.as_slice()),
     })
 }

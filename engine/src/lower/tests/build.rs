@@ -259,7 +259,7 @@ fn show(column: &dyn Array, row: usize, held: ColumnType) -> String {
 /// A plan over tables.
 pub fn plan(tables: &[&Table], root: Rel, output: &[TypeRef]) -> Plan {
     let output = output.iter().map(|ty| OutputColumn { name: "x".into(), ty: *ty });
-    Plan { scans: tables.iter().map(|table| table.def()).collect(), root, output: output.collect() }
+    Plan { scans: tables.iter().map(|table| table.def()).collect(), shared: Vec::new(), root, output: output.collect() }
 }
 
 pub fn lowered(tables: &[&Table], plan: &Plan, params: &[Option<Value>]) -> crate::Result<Lowered> {
@@ -269,7 +269,7 @@ pub fn lowered(tables: &[&Table], plan: &Plan, params: &[Option<Value>]) -> crat
 
 /// The rows of a query, columns separated by `|`, and its physical plan.
 pub fn run_with(tables: &[&Table], plan: &Plan, params: &[Option<Value>]) -> Result<(Vec<String>, String), SqlError> {
-    let Lowered { plan, output } = lowered(tables, plan, params)?;
+    let Lowered { plan, output, .. } = lowered(tables, plan, params)?;
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
         let error = |error| SqlError::from(crate::Error::from(error));
