@@ -118,7 +118,6 @@ SELECT region, product, sum(amount), sum(qty), avg(amount), count(*) FROM sales 
 SELECT extract(year FROM day) AS y, extract(month FROM day) AS m, sum(amount) FROM sales GROUP BY 1, 2;
 SELECT emp % 10, region, sum(qty * amount), min(day), max(day) FROM sales GROUP BY emp % 10, region;
 SELECT e.id, e.name, e.dept, count(s.id) FROM emp e LEFT JOIN sales s ON s.emp = e.id GROUP BY e.id, e.name, e.dept;
--- expect native: heap.plain is not a fusion table
 SELECT heap.plain.id, label, count(*) FROM heap.plain JOIN l ON l.k = plain.k GROUP BY heap.plain.id;
 SELECT sum(s), count(*) FROM (SELECT i2, sum(i4) AS s FROM num GROUP BY i2) x;
 SELECT avg(c), max(c) FROM (SELECT emp, count(*) AS c FROM sales GROUP BY emp) x;

@@ -145,7 +145,7 @@ SELECT id FROM num ORDER BY id LIMIT ALL OFFSET 790;
 -- ordered
 SELECT id FROM num ORDER BY id LIMIT 2 + 3 OFFSET 10 * 2;
 -- ordered
--- expect native: a scalar subquery is not supported in the engine
+-- expect native: a subquery in this place is not supported in the engine
 SELECT id FROM num ORDER BY id LIMIT (SELECT count(*) FROM dept) OFFSET (SELECT max(id) FROM dept);
 -- ordered
 SELECT id FROM num ORDER BY id FETCH FIRST 3 ROWS ONLY;

@@ -117,17 +117,17 @@ SELECT id FROM num ORDER BY id LIMIT -1;
 SELECT id FROM num ORDER BY id OFFSET -5;
 -- expect error natively: 2201W
 SELECT id FROM num ORDER BY id LIMIT (SELECT -1);
--- expect error natively: 21000
+-- expect error: 21000
 SELECT id, (SELECT r.id FROM r WHERE r.k = l.k) FROM l;
--- expect error natively: 21000
+-- expect error: 21000
 SELECT id FROM l WHERE k = (SELECT k FROM r);
--- expect error natively: 21000
+-- expect error: 21000
 SELECT (SELECT id FROM num) FROM one;
--- expect error natively: 21000
+-- expect error: 21000
 SELECT id FROM l ORDER BY (SELECT r.n FROM r WHERE r.k = l.k);
--- expect error natively: 21000
+-- expect error: 21000
 SELECT k, (SELECT r.id FROM r WHERE r.k = l.k) FROM l GROUP BY k;
--- expect error natively: 21000
+-- expect error: 21000
 SELECT count(*) FROM l WHERE n > (SELECT r.n FROM r WHERE r.s = l.s);
 -- expect error natively: 22P02
 SELECT t::int FROM txt;

@@ -1,30 +1,22 @@
 -- WITH, views, subqueries in FROM, LATERAL, VALUES, functions in FROM.
 WITH x AS (SELECT id, k FROM l WHERE k > 3) SELECT * FROM x;
 WITH x AS (SELECT id, k FROM l) SELECT x.id, r.id FROM x JOIN r ON r.k = x.k;
--- expect native: WITH query "x" that is used more than once is not supported in the engine
 WITH x AS (SELECT id, k FROM l WHERE k > 3) SELECT a.id, b.id FROM x a JOIN x b ON a.k = b.k;
--- expect native: WITH query "x" that is used more than once is not supported in the engine
 WITH x AS (SELECT k, count(*) AS c FROM l GROUP BY k) SELECT * FROM x WHERE c = (SELECT max(c) FROM x);
--- expect native: WITH query "x" that is used more than once is not supported in the engine
 WITH x AS (SELECT k, count(*) AS c FROM l GROUP BY k), y AS (SELECT k, c FROM x WHERE c > 2) SELECT x.k, y.c FROM x LEFT JOIN y USING (k);
 -- expect native: UNION, INTERSECT or EXCEPT is not supported in the engine
 WITH x AS (SELECT k FROM l), y AS (SELECT k FROM x WHERE k < 5), z AS (SELECT k FROM y UNION ALL SELECT k FROM x) SELECT k, count(*) FROM z GROUP BY k;
 WITH x AS MATERIALIZED (SELECT id, k FROM l) SELECT * FROM x WHERE k = 5;
--- expect native: WITH query "x" that is used more than once is not supported in the engine
 WITH x AS NOT MATERIALIZED (SELECT id, k FROM l) SELECT a.id FROM x a, x b WHERE a.id = b.k;
--- expect native: WITH query "x" that is used more than once is not supported in the engine
 WITH x AS MATERIALIZED (SELECT k, sum(n) AS s FROM r GROUP BY k) SELECT a.k, b.k FROM x a, x b WHERE a.s = b.s AND a.k < b.k;
 WITH x AS (SELECT id FROM num WHERE i4 > 0) SELECT count(*) FROM x;
 WITH x AS (SELECT id FROM l) SELECT 1 FROM one;
--- expect native: IN (subquery) inside an expression, or NOT IN (subquery) is not supported in the engine
 WITH x AS (SELECT id, k FROM l) SELECT id FROM r WHERE k IN (SELECT k FROM x) AND id NOT IN (SELECT id FROM x WHERE id > 20);
--- expect native: a scalar subquery is not supported in the engine
 WITH x AS (SELECT id, k FROM l) SELECT id, (SELECT count(*) FROM x WHERE x.k = r.k), (SELECT max(id) FROM x) FROM r;
 WITH x AS (SELECT id, k FROM l ORDER BY n DESC NULLS LAST, id LIMIT 5) SELECT r.id, x.id FROM r LEFT JOIN x ON x.k = r.k;
 WITH x(a, b) AS (SELECT id, k + 1 FROM l) SELECT a, b FROM x WHERE b > 4;
 WITH x AS (WITH y AS (SELECT k FROM r) SELECT k, count(*) AS c FROM y GROUP BY k) SELECT * FROM x WHERE c > 1;
 WITH x AS (SELECT k FROM l) SELECT * FROM (WITH x AS (SELECT id FROM r WHERE id < 3) SELECT * FROM x) y, (SELECT max(k) FROM x) z;
--- expect native: WITH query "revenue" that is used more than once is not supported in the engine
 WITH revenue AS (SELECT emp AS who, sum(amount) AS total FROM sales GROUP BY emp) SELECT e.id, e.name, v.total FROM emp e, revenue v WHERE e.id = v.who AND v.total = (SELECT max(total) FROM revenue WHERE who IN (SELECT id FROM emp));
 WITH a AS (SELECT dept, avg(salary) AS m FROM emp GROUP BY dept) SELECT e.id FROM emp e JOIN a ON a.dept IS NOT DISTINCT FROM e.dept WHERE e.salary > a.m;
 -- expect native: WITH RECURSIVE is not supported in the engine
@@ -38,7 +30,6 @@ SELECT department, count(*) FROM v_emp WHERE salary > 2000 GROUP BY department;
 SELECT v.name, p.mean FROM v_emp v JOIN v_pay p ON p.dept = v.id;
 SELECT * FROM v_pay WHERE heads > 10;
 SELECT a.dept, b.dept FROM v_pay a JOIN v_pay b ON a.heads = b.heads AND a.dept < b.dept;
--- expect native: a scalar subquery is not supported in the engine
 SELECT * FROM v_busy;
 -- expect native: UNION, INTERSECT or EXCEPT is not supported in the engine
 SELECT count(*) FROM v_all;
@@ -61,31 +52,24 @@ SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT id + 1 AS i FROM l) a WHERE 
 SELECT x.b, y.b FROM (SELECT id AS a, k AS b FROM l) x, (SELECT id AS a, k AS b FROM r) y WHERE x.a = y.a;
 -- expect native: operator ||(text,text) is not supported in the engine
 SELECT a, 'x' || b AS c FROM (SELECT id, s FROM l) x(a, b) WHERE b IS NOT NULL;
--- expect native: LATERAL is not supported in the engine
 SELECT l.id, x.c FROM l, LATERAL (SELECT count(*) AS c FROM r WHERE r.k = l.k) x;
--- expect native: LATERAL is not supported in the engine
 SELECT l.id, x.id FROM l, LATERAL (SELECT r.id FROM r WHERE r.k = l.k) x;
--- expect native: LATERAL is not supported in the engine
 SELECT l.id, x.id FROM l LEFT JOIN LATERAL (SELECT r.id FROM r WHERE r.k = l.k AND r.n > l.n) x ON true;
--- expect native: LATERAL is not supported in the engine
+-- expect native: LIMIT or OFFSET in a subquery that refers to an outer query is not supported in the engine
 SELECT l.id, x.id FROM l CROSS JOIN LATERAL (SELECT r.id FROM r WHERE r.k = l.k ORDER BY r.id LIMIT 2) x;
--- expect native: LATERAL is not supported in the engine
+-- expect native: LIMIT or OFFSET in a subquery that refers to an outer query is not supported in the engine
 SELECT l.id, x.id FROM l LEFT JOIN LATERAL (SELECT r.id FROM r WHERE r.k = l.k ORDER BY r.n DESC NULLS LAST, r.id LIMIT 1) x ON true;
--- expect native: LATERAL is not supported in the engine
 SELECT l.id, x.m, x.c FROM l LEFT JOIN LATERAL (SELECT max(r.n) AS m, count(*) AS c FROM r WHERE r.k = l.k) x ON x.c > 1;
--- expect native: LATERAL is not supported in the engine
 SELECT l.id, x.s, x.c FROM l, LATERAL (SELECT r.s, count(*) AS c FROM r WHERE r.k = l.k GROUP BY r.s) x;
--- expect native: LATERAL is not supported in the engine
 SELECT l.id, x.v FROM l, LATERAL (SELECT l.k * 2 AS v) x WHERE x.v > 10;
--- expect native: LATERAL is not supported in the engine
 SELECT l.id, x.id, y.w FROM l, LATERAL (SELECT r.id FROM r WHERE r.k = l.k) x, LATERAL (SELECT m.w FROM m WHERE m.r_id = x.id AND m.l_id >= l.id) y;
--- expect native: LATERAL is not supported in the engine
+-- expect native: UNION, INTERSECT or EXCEPT is not supported in the engine
 SELECT l.id, x.a FROM l, LATERAL (SELECT r.id AS a FROM r WHERE r.k = l.k UNION SELECT m.r_id FROM m WHERE m.l_id = l.id) x;
--- expect native: LATERAL is not supported in the engine
+-- expect native: VALUES in FROM is not supported in the engine
 SELECT l.id, x.a FROM l, LATERAL (VALUES (l.k), (l.id)) x(a);
--- expect native: LATERAL is not supported in the engine
+-- expect native: LIMIT or OFFSET in a subquery that refers to an outer query is not supported in the engine
 SELECT d.name, x.name, x.salary FROM dept d LEFT JOIN LATERAL (SELECT name, salary FROM emp e WHERE e.dept = d.id AND salary IS NOT NULL ORDER BY salary DESC, id LIMIT 3) x ON true;
--- expect native: LATERAL is not supported in the engine
+-- expect native: a function in FROM is not supported in the engine
 SELECT e.id, g FROM emp e, LATERAL generate_series(1, e.dept) g WHERE e.id < 10;
 -- expect native: a function in FROM is not supported in the engine
 SELECT l.id, g FROM l, generate_series(1, 3) g WHERE l.k = g;
@@ -105,7 +89,7 @@ SELECT v.a, count(l.id) FROM (VALUES (1), (2), (99)) v(a) LEFT JOIN l ON l.k = v
 SELECT l.id FROM l WHERE (l.k, l.s) IN (VALUES (1, 's1'), (5, 's5'), (7, 's7'));
 -- expect native: VALUES in FROM is not supported in the engine
 SELECT l.id FROM l WHERE l.k IN (VALUES (1), (2), (NULL));
--- expect native: IN (subquery) inside an expression, or NOT IN (subquery) is not supported in the engine
+-- expect native: VALUES in FROM is not supported in the engine
 SELECT l.id FROM l WHERE l.k NOT IN (VALUES (1), (2));
 -- expect native: VALUES in FROM is not supported in the engine
 SELECT l.id, v.x FROM l, (VALUES (1.5, date '2020-01-04'), (2, NULL)) v(x, d) WHERE l.d = v.d OR l.n < v.x;
@@ -115,7 +99,6 @@ SELECT * FROM one, (VALUES (1, 'a', 1.5, true, NULL)) v;
 SELECT o.id, v.* FROM one o, (VALUES (1, NULL), (NULL, 2.50), (3, 1)) v(i, n);
 -- expect native: VALUES in FROM is not supported in the engine
 VALUES ((SELECT max(id) FROM l), 1), (2, (SELECT count(*) FROM r));
--- expect native: a scalar subquery is not supported in the engine
 SELECT (SELECT max(id) FROM l) + (SELECT max(id) FROM r) AS s;
 SELECT e.id FROM ONLY emp e WHERE e.id < 5;
 -- expect error: 0A000

@@ -84,6 +84,9 @@ fn sides(conjunct: &ir::Expr) -> Option<(&ir::Expr, &ir::Expr)> {
     }
 }
 
+/// Hash keys, filter, and how keys that are NULL compare.
+type Finished = (Vec<(Expr, Expr)>, Option<Expr>, NullEquality);
+
 /// What rows of two sides are joined by.
 #[derive(Default)]
 struct Condition {
@@ -103,8 +106,8 @@ impl Condition {
         self.equated.iter_mut().for_each(|(left, right, _)| std::mem::swap(left, right));
     }
 
-    /// Hash keys, filter, and how keys that are NULL compare: one rule for all keys of a join.
-    fn finish(self) -> Result<(Vec<(Expr, Expr)>, Option<Expr>, NullEquality)> {
+    /// One rule for NULL holds for all keys of a join.
+    fn finish(self) -> Result<Finished> {
         let both_null = |left: &Held, right: &Held| left.nullable && right.nullable;
         let null_safe = self.equated.iter().any(|(left, right, null_safe)| *null_safe && both_null(left, right));
         let (mut keys, mut filters) = (Vec::with_capacity(self.equated.len()), self.filters);

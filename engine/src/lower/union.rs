@@ -70,5 +70,6 @@ fn sum(inputs: &[Relation]) -> Estimate {
         distinct: (0..columns).map(distinct).collect(),
         unique: Vec::new(),
         filtered: inputs.iter().all(|input| input.estimate.filtered),
+        single_row: false,
     }
 }

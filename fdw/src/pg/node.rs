@@ -482,7 +482,8 @@ unsafe extern "C-unwind" fn outer_walker(node: *mut pg_sys::Node, context: *mut 
                 let var = Var::new(&*node.cast());
                 if var.level > (*outer).level {
                     let level = var.level - (*outer).level;
-                    (&mut (*outer).found).push(Var { level, ..var });
+                    let found = &mut (*outer).found;
+                    found.push(Var { level, ..var });
                 }
                 false
             }

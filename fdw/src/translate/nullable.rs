@@ -35,6 +35,7 @@ impl Translator<'_, '_> {
             Rel::Shared { id } => {
                 self.shared.get(*id as usize).is_some_and(|shared| self.is_never_null_column(shared, column))
             }
+            Rel::UnionAll { inputs, .. } => inputs.iter().all(|input| self.is_never_null_column(input, column)),
             Rel::Filter { input, .. }
             | Rel::Distinct { input }
             | Rel::Sort { input, .. }
@@ -73,7 +74,7 @@ impl Translator<'_, '_> {
         Some(match rel {
             Rel::Scan { scan, .. } => self.scans.get(usize::from(scan.0))?.columns.len(),
             Rel::Shared { id } => self.width(self.shared.get(*id as usize)?)?,
-            Rel::Values { types, .. } => types.len(),
+            Rel::Values { types, .. } | Rel::UnionAll { types, .. } => types.len(),
             Rel::Filter { input, .. }
             | Rel::Distinct { input }
             | Rel::Sort { input, .. }
