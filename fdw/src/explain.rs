@@ -4,6 +4,7 @@
 //! `Fusion Plan` (the engine's physical plan), and with ANALYZE `Fusion Fallback`, `Fusion Stages`, `Fusion Pages`.
 
 use crate::error::{OrRaise, Result};
+use crate::guc;
 use crate::pg::explain::Output;
 use crate::pg::planner;
 use crate::route::{self, Decision};
@@ -62,7 +63,12 @@ fn explain_route(query: &str) -> Result<(String, Option<String>)> {
     planned.map_err(|message| SqlError::new(SqlState::INVALID_PARAMETER_VALUE, message))?;
     Ok(match route::take_last_decision() {
         Some(Decision::Engine) => ("engine".to_owned(), None),
+        Some(Decision::Part(what)) => ("partial".to_owned(), Some(route::part_reason(what))),
         Some(Decision::Native(reason)) => ("native".to_owned(), Some(reason)),
+        None if guc::transparent() => (
+            "native".to_owned(),
+            Some("fusion.transparent considers only SELECT and INSERT ... SELECT on large heap relations".to_owned()),
+        ),
         None => ("native".to_owned(), Some("the query names no fusion table".to_owned())),
     })
 }

@@ -9,6 +9,7 @@ use std::ffi::CString;
 use std::time::Duration;
 
 static ENABLED: GucSetting<bool> = GucSetting::<bool>::new(true);
+static TRANSPARENT: GucSetting<bool> = GucSetting::<bool>::new(false);
 static FORCE: GucSetting<bool> = GucSetting::<bool>::new(false);
 static FALLBACK: GucSetting<bool> = GucSetting::<bool>::new(true);
 static LOG_ROUTE: GucSetting<bool> = GucSetting::<bool>::new(false);
@@ -25,6 +26,11 @@ const MAX_SESSION_MEMORY_KB: i32 = (MAX_SESSION_FRAMES * FRAME_SIZE / 1024) as i
 /// Whether queries are routed to the engine at all.
 pub fn enabled() -> bool {
     ENABLED.get()
+}
+
+/// Whether queries that name only heap relations are routed as well.
+pub fn transparent() -> bool {
+    TRANSPARENT.get()
 }
 
 /// Whether the cost test is skipped.
@@ -87,6 +93,14 @@ fn init_routing() {
         c"Runs queries on fusion tables in the fusion engine.",
         c"When off, they run as queries on the heap relations.",
         &ENABLED,
+        GucContext::Userset,
+        GucFlags::EXPLAIN,
+    );
+    GucRegistry::define_bool_guc(
+        c"fusion.transparent",
+        c"Considers the fusion engine for queries on heap tables, too.",
+        c"When off, only queries that name a fusion table are considered.",
+        &TRANSPARENT,
         GucContext::Userset,
         GucFlags::EXPLAIN,
     );

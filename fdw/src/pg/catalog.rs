@@ -184,6 +184,19 @@ pub fn fusion_server(relid: Oid) -> Option<pg_sys::Oid> {
     }
 }
 
+/// The server that CREATE EXTENSION makes; None where it has been dropped or the extension is not in this database.
+pub fn default_server() -> Option<pg_sys::Oid> {
+    // SAFETY: syscache look-ups; a server that is found can be read.
+    unsafe {
+        let ours = pg_sys::get_foreign_data_wrapper_oid(FDW_NAME.as_ptr(), true);
+        let server = pg_sys::get_foreign_server_oid(c"fusion".as_ptr(), true);
+        (ours != pg_sys::InvalidOid
+            && server != pg_sys::InvalidOid
+            && (*pg_sys::GetForeignServer(server)).fdwid == ours)
+            .then_some(server)
+    }
+}
+
 fn options_of(list: *mut pg_sys::List) -> Vec<(String, String)> {
     // SAFETY: a list of DefElem, as the foreign catalogs' look-ups give it.
     unsafe {

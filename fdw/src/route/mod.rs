@@ -4,7 +4,9 @@
 //! right whatever follows. A SELECT is then translated; if that succeeds and the engine is expected to be cheaper ([`cost`]), the
 //! statement becomes one ForeignScan that carries IR and native plan ([`plan`]).
 //!
-//! Invariants: a query that names no fusion table costs one walk over its range tables and nothing else; a query that is not
+//! Where `fusion.transparent` is on, queries over heap relations alone take the same way, if the relations are large.
+//!
+//! Invariants: with it off, a query that names no fusion table costs one walk over its range tables and nothing else; a query that is not
 //! translated runs exactly PostgreSQL's plan; the reason for a native route is always at hand ([`last_decision`]).
 
 mod cost;
@@ -30,6 +32,8 @@ use std::cell::{Cell, RefCell};
 pub enum Decision {
     /// In the engine.
     Engine,
+    /// This part of it in the engine, the rest in PostgreSQL.
+    Part(&'static str),
     /// In PostgreSQL, for this reason.
     Native(String),
 }
@@ -95,6 +99,7 @@ unsafe extern "C-unwind" fn fusion_planner(
 fn log(decision: &Decision) {
     let (route, reason) = match decision {
         Decision::Engine => ("engine", None),
+        Decision::Part(what) => ("partial", Some(part_reason(what))),
         Decision::Native(reason) => ("native", Some(reason.clone())),
     };
     let mut message = SqlError::new(SqlState(*b"00000"), format!("fusion route: {route}"));
@@ -112,20 +117,69 @@ pub unsafe fn route(
 ) -> Result<(*mut pg_sys::PlannedStmt, Option<Decision>)> {
     // SAFETY: as the caller's; what is changed is the copy inside `native`.
     unsafe {
-        let Some(native) = NativeQuery::new(parse)? else {
-            return Ok((planner::plan_natively(parse, args), None));
+        let native = match NativeQuery::new(parse)? {
+            Some(native) => native,
+            None => match NativeQuery::transparent(parse) {
+                Some(native) => native,
+                None => return Ok((planner::plan_natively(parse, args), None)),
+            },
         };
         // The planner scribbles on what it plans, so the original stays for the translation.
         let native_stmt = planner::plan_natively(native.query, args);
         (*native_stmt).dependsOnRole |= native.tables.iter().any(|table| table.heap.row_security);
+        if let Some(source) = planner::insert_source(parse) {
+            return route_insert(parse, &source, &native, native_stmt, args);
+        }
         match choose(parse, &native, native_stmt) {
             Ok((translation, cost)) => {
-                let stmt = plan::engine_statement(parse, native_stmt, &native, translation, cost, args)?;
+                let stmt = plan::engine_statement(parse, native_stmt, native.server, translation, cost, args)?;
                 Ok((stmt, Some(Decision::Engine)))
             }
             Err(Refusal(reason)) => Ok((native_stmt, Some(Decision::Native(reason)))),
         }
     }
+}
+
+/// INSERT … SELECT: the SELECT may run in the engine, ModifyTable stays PostgreSQL's.
+///
+/// # Safety
+/// As for [`route`]; `native` was made of `parse`, and `insert_stmt` planned for it.
+unsafe fn route_insert(
+    parse: *mut pg_sys::Query,
+    source: &planner::InsertSource,
+    native: &NativeQuery,
+    insert_stmt: *mut pg_sys::PlannedStmt,
+    args: PlannerArgs,
+) -> Result<(*mut pg_sys::PlannedStmt, Option<Decision>)> {
+    let refused = |reason: &str| Ok((insert_stmt, Some(Decision::Native(reason.to_owned()))));
+    // SAFETY: as the caller's; what is planned is a copy.
+    unsafe {
+        let chosen = match choose(source.select, native, insert_stmt) {
+            Ok(chosen) => chosen,
+            Err(Refusal(reason)) => return refused(&reason),
+        };
+        let Some(columns) = planner::inserted_columns(parse, source) else {
+            return refused("the INSERT leaves out a column of a domain type");
+        };
+        // What replaces the engine where it fails: a plan of the SELECT alone, without workers, which cannot run beside writes.
+        const CURSOR_OPT_PARALLEL_OK: i32 = 0x0800;
+        let args = PlannerArgs { cursor_options: args.cursor_options & !CURSOR_OPT_PARALLEL_OK, ..args };
+        let select = match NativeQuery::new(source.select)? {
+            Some(select) => select.query,
+            None => planner::copy(source.select),
+        };
+        let select_stmt = planner::plan_natively(select, args);
+        let stmt = plan::insert_statement(insert_stmt, columns, source.select, select_stmt, native.server, chosen)?;
+        match stmt {
+            Some(stmt) => Ok((stmt, Some(Decision::Part("the SELECT of INSERT")))),
+            None => refused("the plan of the INSERT has no rows from its SELECT"),
+        }
+    }
+}
+
+/// What is said of a query of which a part runs in the engine.
+pub fn part_reason(what: &str) -> String {
+    format!("{what} runs in the engine")
 }
 
 /// Whether the engine may be used at all here and now.
@@ -136,6 +190,8 @@ fn usable() -> Result<(), Refusal> {
         "the database encoding is not UTF8"
     } else if planner::is_serializable() {
         "the transaction is serializable"
+    } else if planner::is_parallel_worker() {
+        "it is run by a worker of a parallel query"
     } else {
         return Ok(());
     };
@@ -153,18 +209,16 @@ unsafe fn choose(
     if let Some(reason) = &native.reason {
         return refuse(reason);
     }
-    // SAFETY: a rewritten query that nothing has changed, and the statement that was planned for it.
-    let translation = unsafe { translate_query(parse, native, &Leaves::of(native_stmt))? };
     // SAFETY: a statement that was just planned.
     let native_cost = unsafe { (*(*native_stmt).planTree).total_cost };
+    if !guc::force() && native_cost < guc::min_cost() {
+        return refuse("the native plan costs less than fusion.min_cost");
+    }
+    // SAFETY: a rewritten query that nothing has changed, and the statement that was planned for it.
+    let translation = unsafe { translate_query(parse, native, &Leaves::of(native_stmt))? };
     let engine_cost = cost::estimate(&translation);
-    if !guc::force() {
-        if native_cost < guc::min_cost() {
-            return refuse("the native plan costs less than fusion.min_cost");
-        }
-        if native_cost <= engine_cost {
-            return refuse("the native plan is estimated to be cheaper");
-        }
+    if !guc::force() && native_cost <= engine_cost {
+        return refuse("the native plan is estimated to be cheaper");
     }
     Ok((translation, engine_cost))
 }

@@ -5,6 +5,7 @@
 //! used, it is locked FOR UPDATE, or it has inheritance children) stays, and is scanned through the FDW callbacks.
 
 use crate::error::Result;
+use crate::guc;
 use crate::pg::catalog::{self, Relation};
 use crate::pg::planner::{self, Access};
 use crate::relation::{self, HeapRelation};
@@ -17,6 +18,8 @@ pub struct NativeQuery {
     pub query: *mut pg_sys::Query,
     /// The fusion tables, one entry per range-table entry that names one.
     pub tables: Vec<FusionTable>,
+    /// The server that the engine's scan belongs to.
+    pub server: pg_sys::Oid,
     /// Why the engine cannot run the query, if something was found already.
     pub reason: Option<String>,
 }
@@ -65,7 +68,8 @@ impl NativeQuery {
             if !found {
                 return Ok(None);
             }
-            let mut native = Self { query: planner::copy(parse), tables: Vec::new(), reason: None };
+            let query = planner::copy(parse);
+            let mut native = Self { query, tables: Vec::new(), server: pg_sys::InvalidOid, reason: None };
             let mut outcome = Ok(());
             let mut queries = Vec::new();
             planner::walk_queries(native.query, &mut |query| {
@@ -77,7 +81,46 @@ impl NativeQuery {
                     outcome = native.replace_in(query);
                 }
             }
+            native.server = native.tables.first().map_or(pg_sys::InvalidOid, |table| table.server);
             outcome.map(|()| Some(native))
+        }
+    }
+
+    /// Of a rewritten query over heap relations alone, if `fusion.transparent` wants it looked at; where it does not, this costs
+    /// nothing. A query whose relations are small altogether is not worth looking at.
+    ///
+    /// # Safety
+    /// `parse` is a rewritten query without fusion tables.
+    pub unsafe fn transparent(parse: *mut pg_sys::Query) -> Option<Self> {
+        if !guc::transparent() || !guc::enabled() {
+            return None;
+        }
+        // SAFETY: as the caller's.
+        unsafe {
+            let mut relations = Vec::new();
+            let mut others = !matches!((*parse).commandType, pg_sys::CmdType::CMD_SELECT | pg_sys::CmdType::CMD_INSERT);
+            planner::walk_queries(parse, &mut |query| {
+                others |= !(*query).rowMarks.is_null();
+                for rte in planner::range_table(query) {
+                    if (*rte).rtekind == pg_sys::RTEKind::RTE_RELATION && (*query).resultRelation == 0 {
+                        match (*rte).relkind as u8 {
+                            pg_sys::RELKIND_RELATION | pg_sys::RELKIND_MATVIEW | pg_sys::RELKIND_PARTITIONED_TABLE => {
+                                relations.push((*rte).relid.to_u32());
+                            }
+                            // 15 keeps a view's own entry beside its query.
+                            pg_sys::RELKIND_VIEW => {}
+                            _ => others = true,
+                        }
+                    }
+                }
+                others |= relations.iter().any(|&relid| relid < pg_sys::FirstNormalObjectId);
+                others
+            });
+            if others || relations.is_empty() || !(guc::force() || are_large(&relations)) {
+                return None;
+            }
+            let server = catalog::default_server()?;
+            Some(Self { query: planner::copy(parse), tables: Vec::new(), server, reason: None })
         }
     }
 
@@ -116,6 +159,19 @@ impl NativeQuery {
         }
         Ok(())
     }
+}
+
+/// Whether these relations have so many pages together that the engine may be worth its start.
+fn are_large(relations: &[Oid]) -> bool {
+    /// 1 MiB.
+    const PAGES: u32 = 128;
+    let mut pages = 0;
+    relations.iter().any(|&relid| {
+        let Some(relation) = Relation::open(relid) else { return false };
+        // How large the children of a parent are is not known here.
+        pages += if relation.has_children() { PAGES } else { relation.blocks().unwrap_or(0) };
+        pages >= PAGES
+    })
 }
 
 /// `SELECT column, … FROM heap`, one output column per attribute of the fusion table; NULL where it is not read, so that no right on

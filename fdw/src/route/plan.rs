@@ -9,7 +9,6 @@
 //! Invariant: rtable, permission infos, relationOids and invalItems are the native statement's, so that rights are checked, locks
 //! taken and cached plans invalidated for fusion tables and heap relations alike.
 
-use super::native::NativeQuery;
 use crate::error::Result;
 use crate::pg::planner::{self, PlannerArgs};
 use crate::pg::query::QueryRef;
@@ -98,32 +97,21 @@ fn type_of(scan: &ScanRelation, attnum: i16) -> TypeRef {
     column.map_or(TypeRef::plain(0), |column| column.ty)
 }
 
-/// Builds the statement.
+/// Builds the statement of a query that runs whole in the engine.
 ///
 /// # Safety
 /// `parse` is the query that `native_stmt` was planned for and `translation` made of.
 pub unsafe fn engine_statement(
     parse: *mut pg_sys::Query,
     native_stmt: *mut pg_sys::PlannedStmt,
-    native: &NativeQuery,
+    server: pg_sys::Oid,
     translation: Translation,
     cost: f64,
     args: PlannerArgs,
 ) -> Result<*mut pg_sys::PlannedStmt> {
     // SAFETY: as the caller's; all nodes made here are fresh.
     unsafe {
-        let native_plan = (*native_stmt).planTree;
-        let server = native.tables.first().map_or(pg_sys::InvalidOid, |table| table.server);
-        let columns = result_columns(parse, &translation);
-        let scan = foreign_scan(&translation, native_stmt, &columns, server)?;
-        (*scan).scan.plan.startup_cost = cost;
-        (*scan).scan.plan.total_cost = cost;
-        (*scan).scan.plan.plan_rows = (*native_plan).plan_rows;
-        (*scan).scan.plan.plan_width = (*native_plan).plan_width;
-        let mut top: *mut pg_sys::Plan = scan.cast();
-        if let Some(post_sort) = &translation.post_sort {
-            top = sort_above(top, &columns, post_sort);
-        }
+        let mut top = engine_plan(&translation, result_columns(parse, &translation, true), native_stmt, server, cost)?;
         const CURSOR_OPT_SCROLL: i32 = 0x0002;
         if args.cursor_options & CURSOR_OPT_SCROLL != 0 {
             top = pg_sys::materialize_finished_plan(top);
@@ -131,6 +119,61 @@ pub unsafe fn engine_statement(
         let stmt: *mut pg_sys::PlannedStmt = planner::make_node(pg_sys::NodeTag::T_PlannedStmt);
         *stmt = *native_stmt;
         (*stmt).planTree = top;
+        forget_native_plan(stmt);
+        Ok(stmt)
+    }
+}
+
+/// Builds the statement of an INSERT whose SELECT runs in the engine; None where the native statement has another form than expected.
+/// `columns` is what is inserted of the rows of the SELECT.
+///
+/// # Safety
+/// `insert_stmt` was planned for the INSERT; `select` is its SELECT, for which `native_stmt` was planned.
+pub unsafe fn insert_statement(
+    insert_stmt: *mut pg_sys::PlannedStmt,
+    columns: *mut pg_sys::List,
+    select: *mut pg_sys::Query,
+    native_stmt: *mut pg_sys::PlannedStmt,
+    server: pg_sys::Oid,
+    (translation, cost): (Translation, f64),
+) -> Result<Option<*mut pg_sys::PlannedStmt>> {
+    // SAFETY: as the caller's.
+    unsafe {
+        // Its expressions are over a range table that the statement does not have in this form: EXPLAIN cannot print them.
+        let results = result_columns(select, &translation, false);
+        let scan = engine_plan(&translation, results, native_stmt, server, cost)?;
+        let stmt = planner::with_source(insert_stmt, scan, columns);
+        Ok(stmt.inspect(|&stmt| forget_native_plan(stmt)))
+    }
+}
+
+/// The plan of a translated query: ForeignScan, and Sort and Limit where PostgreSQL has to sort.
+unsafe fn engine_plan(
+    translation: &Translation,
+    columns: Vec<ResultColumn>,
+    native_stmt: *mut pg_sys::PlannedStmt,
+    server: pg_sys::Oid,
+    cost: f64,
+) -> Result<*mut pg_sys::Plan> {
+    // SAFETY: `native_stmt` is the native plan of the translated query.
+    unsafe {
+        let native_plan = (*native_stmt).planTree;
+        let scan = foreign_scan(translation, native_stmt, &columns, server)?;
+        (*scan).scan.plan.startup_cost = cost;
+        (*scan).scan.plan.total_cost = cost;
+        (*scan).scan.plan.plan_rows = (*native_plan).plan_rows;
+        (*scan).scan.plan.plan_width = (*native_plan).plan_width;
+        Ok(match &translation.post_sort {
+            Some(post_sort) => sort_above(scan.cast(), &columns, post_sort),
+            None => scan.cast(),
+        })
+    }
+}
+
+/// Takes away from a copy of a native statement what belonged to its plan tree.
+unsafe fn forget_native_plan(stmt: *mut pg_sys::PlannedStmt) {
+    // SAFETY: a statement of ours, whose plan tree refers to none of this.
+    unsafe {
         (*stmt).subplans = std::ptr::null_mut();
         (*stmt).rewindPlanIDs = std::ptr::null_mut();
         (*stmt).rowMarks = std::ptr::null_mut();
@@ -138,7 +181,6 @@ pub unsafe fn engine_statement(
         (*stmt).parallelModeNeeded = false;
         (*stmt).jitFlags = 0;
         planner::clear_pruning(stmt);
-        Ok(stmt)
     }
 }
 
@@ -153,7 +195,7 @@ struct ResultColumn {
 /// Result columns: the query's own, then those that only a sort above needs.
 ///
 /// The expressions are for EXPLAIN VERBOSE alone; what its deparser cannot print in a plan becomes a NULL of the type.
-unsafe fn result_columns(parse: *mut pg_sys::Query, translation: &Translation) -> Vec<ResultColumn> {
+unsafe fn result_columns(parse: *mut pg_sys::Query, translation: &Translation, print: bool) -> Vec<ResultColumn> {
     // SAFETY: a rewritten query; its copy lives in the planner's memory context.
     let query = unsafe { QueryRef::copy(parse) };
     query.normalise();
@@ -165,7 +207,9 @@ unsafe fn result_columns(parse: *mut pg_sys::Query, translation: &Translation) -
             match targets.get(index) {
                 Some(target) => {
                     // SAFETY: an expression of the target list of `parse`, normalised.
-                    let expr = unsafe { planner::printable_expression(parse, target.expr.as_ptr().cast()) };
+                    let expr = unsafe {
+                        print.then(|| planner::printable_expression(parse, target.expr.as_ptr().cast())).flatten()
+                    };
                     let name = planner::c_string(&target.name);
                     ResultColumn { ty: column.ty, expr: expr.unwrap_or_else(null), name, hidden: false }
                 }

@@ -20,6 +20,7 @@ use crate::guc;
 use crate::pg::catalog;
 use crate::pg::datum::TypedDatum;
 use crate::pg::executor::{self, NestedExecutor};
+use crate::pg::planner;
 use crate::pg::tuple::{self, ResultSlot};
 use crate::route::plan::Private;
 use crate::session;
@@ -150,7 +151,7 @@ impl FusionScan {
         // SAFETY: an initialised node.
         unsafe {
             let estate = (*node).ss.ps.state;
-            self.run = if self.private.plan.is_empty() {
+            self.run = if self.private.plan.is_empty() || planner::is_parallel_worker() {
                 Run::Native(NestedExecutor::start(self.native, estate))
             } else {
                 let params = self.evaluate_params(node)?;
@@ -189,6 +190,11 @@ impl FusionScan {
                 || -> Vec<_> { self.params.iter().map(|&param| executor::evaluate(param, context)).collect() };
             let datums = if self.param_exprs.iter().all(|&expr| executor::cannot_fail(expr)) {
                 evaluate()
+            } else if planner::is_in_parallel_mode() {
+                return Err(SqlError::new(
+                    SqlState::FEATURE_NOT_SUPPORTED,
+                    "parameters cannot be tried in a parallel query",
+                ));
             } else {
                 executor::try_in_subtransaction(evaluate)?
             };
@@ -213,7 +219,7 @@ impl FusionScan {
             let estate = (*node).ss.ps.state;
             // A generic plan is explained without values for its parameters.
             let unbound = (*estate).es_param_list_info.is_null()
-                && self.param_exprs.iter().any(|&expr| crate::pg::planner::has_external_param(expr));
+                && self.param_exprs.iter().any(|&expr| planner::has_external_param(expr));
             let params = if unbound { vec![None; self.params.len()] } else { self.evaluate_params(node)? };
             let (request, feeds) =
                 engine::request(&self.private, (*estate).es_snapshot, params, &self.attributes, false)?;

@@ -5,14 +5,17 @@
 //! | [`hook`] | the planner hook, the next planner |
 //! | [`tree`] | query trees, before planning |
 //! | [`base`] | a base relation, during planning |
+//! | [`insert`] | the SELECT of an INSERT, and what ModifyTable has below it |
 //! | [`node`] | expressions and nodes of a finished plan |
 
 mod base;
 mod hook;
+mod insert;
 mod node;
 mod tree;
 
 pub use base::*;
 pub use hook::*;
+pub use insert::*;
 pub use node::*;
 pub use tree::*;

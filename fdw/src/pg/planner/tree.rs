@@ -229,6 +229,18 @@ pub fn is_serializable() -> bool {
     unsafe { pg_sys::XactIsoLevel == pg_sys::XACT_SERIALIZABLE as i32 }
 }
 
+/// Whether this process is a worker of a parallel query.
+pub fn is_parallel_worker() -> bool {
+    // SAFETY: reads a global.
+    unsafe { pg_sys::ParallelWorkerNumber >= 0 }
+}
+
+/// Whether a parallel plan runs around us, in a worker or its leader: no subtransaction can be started then.
+pub fn is_in_parallel_mode() -> bool {
+    // SAFETY: reads the transaction state.
+    unsafe { pg_sys::IsInParallelMode() }
+}
+
 /// A palloc'd C string.
 pub fn c_string(text: &str) -> *mut std::ffi::c_char {
     let text = CString::new(text).unwrap_or_default();
