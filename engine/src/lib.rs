@@ -10,7 +10,7 @@
 //! | [`session`] | one backend's connection: frames, open queries, their stages |
 //! | [`scan`] | heap relations as tables |
 //! | [`shared`] | relations that several places of a plan read |
-//! | [`lower`], [`function`], [`aggregate`], [`optimizer`] | plan IR to DataFusion, with PostgreSQL's exact functions |
+//! | [`lower`], [`function`], [`aggregate`], [`window`], [`optimizer`] | plan IR to DataFusion, with PostgreSQL's exact functions |
 //! | [`encode`] | record batches to MinimalTuples |
 //! | [`numeric`] | PostgreSQL's numeric payloads |
 //! | [`memory`], [`metrics`], [`log`], [`error`] | limits, figures, lines, errors |
@@ -29,5 +29,6 @@ pub mod scan;
 pub mod server;
 pub mod session;
 pub mod shared;
+pub mod window;
 
 pub use error::{Error, Result};

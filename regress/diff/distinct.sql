@@ -29,29 +29,20 @@ SELECT DISTINCT k, v FROM dup ORDER BY v NULLS FIRST, k;
 -- ordered
 SELECT DISTINCT i2 % 10 AS m FROM num ORDER BY m LIMIT 3;
 -- ordered
--- expect native: DISTINCT ON is not supported in the engine
 SELECT DISTINCT ON (k) k, id, n FROM l ORDER BY k, id;
 -- ordered
--- expect native: DISTINCT ON is not supported in the engine
 SELECT DISTINCT ON (k) k, id, n FROM l ORDER BY k DESC, n DESC NULLS LAST, id;
 -- ordered
--- expect native: DISTINCT ON
 SELECT DISTINCT ON (k, s COLLATE "C") k, s, id FROM l ORDER BY k, s COLLATE "C", id DESC;
 -- ordered
--- expect native: DISTINCT ON is not supported in the engine
 SELECT DISTINCT ON (emp) emp, day, id FROM sales WHERE emp < 20 ORDER BY emp, day DESC NULLS LAST, id;
 -- ordered
--- expect native: DISTINCT ON is not supported in the engine
 SELECT DISTINCT ON (k + 1) id FROM l ORDER BY k + 1, id;
 -- ordered
--- expect native: DISTINCT ON is not supported in the engine
 SELECT DISTINCT ON (b) b, id FROM num ORDER BY b, id LIMIT 2;
--- expect native: DISTINCT ON is not supported in the engine
 SELECT x.k, x.id FROM (SELECT DISTINCT ON (k) k, id FROM l ORDER BY k, id) x JOIN r ON r.k = x.k;
--- expect native: DISTINCT ON is not supported in the engine
 SELECT count(*) FROM (SELECT DISTINCT ON (k) k, id FROM l ORDER BY k, id) x;
 -- ordered
--- expect native: DISTINCT ON is not supported in the engine
 SELECT DISTINCT ON (dept) dept, name, salary FROM emp ORDER BY dept, salary DESC NULLS LAST, id;
 -- ordered
 SELECT id FROM num ORDER BY id;
@@ -151,17 +142,11 @@ SELECT id FROM num ORDER BY id LIMIT (SELECT count(*) FROM dept) OFFSET (SELECT 
 SELECT id FROM num ORDER BY id FETCH FIRST 3 ROWS ONLY;
 -- ordered
 SELECT id FROM num ORDER BY id FETCH FIRST ROW ONLY;
--- expect native: FETCH FIRST WITH TIES is not supported in the engine
 SELECT k FROM l ORDER BY k FETCH FIRST 4 ROWS WITH TIES;
--- expect native: FETCH FIRST WITH TIES is not supported in the engine
 SELECT k FROM l ORDER BY k DESC FETCH FIRST 1 ROWS WITH TIES;
--- expect native: FETCH FIRST WITH TIES is not supported in the engine
-SELECT k, id FROM l ORDER BY k NULLS FIRST OFFSET 2 FETCH FIRST 3 ROWS WITH TIES;
--- expect native: FETCH FIRST WITH TIES is not supported in the engine
+SELECT k FROM l ORDER BY k NULLS FIRST OFFSET 2 FETCH FIRST 3 ROWS WITH TIES;
 SELECT id, s FROM l ORDER BY s COLLATE "C" FETCH FIRST 5 ROWS WITH TIES;
--- expect native: FETCH FIRST WITH TIES is not supported in the engine
 SELECT k, count(*) FROM l GROUP BY k ORDER BY count(*) FETCH FIRST 2 ROWS WITH TIES;
--- expect native: FETCH FIRST WITH TIES is not supported in the engine
 SELECT x.k FROM (SELECT k FROM l ORDER BY k FETCH FIRST 4 ROWS WITH TIES) x JOIN r ON r.k = x.k;
 SELECT count(*) FROM (SELECT id FROM num LIMIT 100) x;
 SELECT count(*) FROM (SELECT id FROM num OFFSET 700) x;

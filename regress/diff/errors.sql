@@ -161,11 +161,11 @@ SELECT factorial(n0::int8) FROM num WHERE n0 > 0;
 SELECT sqrt(n2) FROM num;
 -- expect error natively: 2201E
 SELECT ln(n2) FROM num;
--- expect error natively: 22013
+-- expect error: 22013
 SELECT sum(i4) OVER (ORDER BY id ROWS BETWEEN -1 PRECEDING AND CURRENT ROW) FROM num;
--- expect error natively: 22016
+-- expect error: 22016
 SELECT nth_value(i4, 0) OVER (ORDER BY id) FROM num;
--- expect error natively: 22014
+-- expect error: 22014
 SELECT ntile(0) OVER (ORDER BY id) FROM num;
 -- An error that a filter, a CASE or a LIMIT keeps away is none.
 SELECT CASE WHEN id = 5 THEN 0 ELSE 100 / (id - 5) END FROM num;

@@ -4,7 +4,7 @@ WITH x AS (SELECT id, k FROM l) SELECT x.id, r.id FROM x JOIN r ON r.k = x.k;
 WITH x AS (SELECT id, k FROM l WHERE k > 3) SELECT a.id, b.id FROM x a JOIN x b ON a.k = b.k;
 WITH x AS (SELECT k, count(*) AS c FROM l GROUP BY k) SELECT * FROM x WHERE c = (SELECT max(c) FROM x);
 WITH x AS (SELECT k, count(*) AS c FROM l GROUP BY k), y AS (SELECT k, c FROM x WHERE c > 2) SELECT x.k, y.c FROM x LEFT JOIN y USING (k);
--- expect native: UNION, INTERSECT or EXCEPT is not supported in the engine
+-- expect native: WITH query "x" that is used more than once is not supported in the engine
 WITH x AS (SELECT k FROM l), y AS (SELECT k FROM x WHERE k < 5), z AS (SELECT k FROM y UNION ALL SELECT k FROM x) SELECT k, count(*) FROM z GROUP BY k;
 WITH x AS MATERIALIZED (SELECT id, k FROM l) SELECT * FROM x WHERE k = 5;
 WITH x AS NOT MATERIALIZED (SELECT id, k FROM l) SELECT a.id FROM x a, x b WHERE a.id = b.k;
@@ -31,9 +31,7 @@ SELECT v.name, p.mean FROM v_emp v JOIN v_pay p ON p.dept = v.id;
 SELECT * FROM v_pay WHERE heads > 10;
 SELECT a.dept, b.dept FROM v_pay a JOIN v_pay b ON a.heads = b.heads AND a.dept < b.dept;
 SELECT * FROM v_busy;
--- expect native: UNION, INTERSECT or EXCEPT is not supported in the engine
 SELECT count(*) FROM v_all;
--- expect native: UNION, INTERSECT or EXCEPT is not supported in the engine
 SELECT name, count(*) FROM v_all GROUP BY name HAVING count(*) > 1;
 -- expect native: row security or a security barrier applies to "v_barrier"
 SELECT * FROM v_barrier WHERE salary > 3000;

@@ -8,7 +8,6 @@ SELECT l.id, (SELECT count(*) FROM plain p WHERE p.k = l.k) FROM l;
 SELECT s.region, t.factor, sum(s.amount * t.factor) FROM sales s JOIN rate t ON t.code = s.region GROUP BY s.region, t.factor;
 SELECT s.region, count(*) FROM sales s LEFT JOIN rate t ON t.code = s.region WHERE t.factor IS NULL GROUP BY s.region;
 SELECT p.label, count(*), sum(l.n) FROM plain p FULL JOIN l ON l.id = p.id GROUP BY p.label;
--- expect native: UNION, INTERSECT or EXCEPT is not supported in the engine
 SELECT id FROM l UNION SELECT id FROM plain;
 WITH x AS (SELECT k, sum(n) AS s FROM plain GROUP BY k) SELECT l.id, x.s FROM l JOIN x ON x.k = l.k;
 SELECT l.id, d.id FROM l JOIN data.l d ON d.id = l.id;

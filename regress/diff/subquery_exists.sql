@@ -29,7 +29,7 @@ SELECT id FROM l WHERE EXISTS (SELECT 1 FROM r WHERE r.k = l.k AND NOT EXISTS (S
 SELECT id FROM l WHERE EXISTS (SELECT 1 FROM r JOIN m ON m.r_id = r.id WHERE r.k = l.k AND m.w = l.id % 4);
 -- expect native: this reference from a subquery to an outer query is not supported in the engine
 SELECT id FROM l WHERE EXISTS (SELECT 1 FROM r LEFT JOIN m ON m.r_id = r.id AND m.l_id = l.id WHERE r.k = l.k AND m.w IS NULL);
--- expect native: UNION, INTERSECT or EXCEPT is not supported in the engine
+-- expect native: a correlated subquery with aggregates, grouping, LIMIT or WITH is not supported in the engine
 SELECT id FROM l WHERE EXISTS (SELECT 1 FROM r WHERE r.k = l.k UNION ALL SELECT 1 FROM m WHERE m.l_id = l.id);
 SELECT id, EXISTS (SELECT 1 FROM r WHERE r.k = l.k) FROM l;
 SELECT id, NOT EXISTS (SELECT 1 FROM r WHERE r.k = l.k) AS lonely FROM l;
@@ -88,9 +88,7 @@ SELECT k, count(*) FROM l GROUP BY k HAVING count(*) NOT IN (SELECT w FROM m WHE
 SELECT id FROM l WHERE k IN (SELECT k FROM r GROUP BY k HAVING count(*) > 2);
 SELECT id FROM l WHERE k IN (SELECT max(k) FROM r GROUP BY s);
 SELECT id FROM l WHERE k IN (SELECT DISTINCT k FROM r ORDER BY k LIMIT 4);
--- expect native: UNION, INTERSECT or EXCEPT is not supported in the engine
 SELECT id FROM l WHERE k IN (SELECT k FROM r UNION SELECT w FROM m);
--- expect native: UNION, INTERSECT or EXCEPT is not supported in the engine
 SELECT id FROM l WHERE k IN (SELECT k FROM r EXCEPT SELECT w FROM m);
 SELECT id FROM l WHERE k IN (SELECT k FROM r WHERE id IN (SELECT r_id FROM m WHERE w IN (1, 2)));
 SELECT id FROM l WHERE k IN (SELECT k FROM r WHERE id NOT IN (SELECT r_id FROM m WHERE r_id IS NOT NULL));

@@ -100,6 +100,42 @@ fn civil(days: i32) -> (i64, i64, i64) {
     (era * 400 + year_of_era + i64::from(month <= 2), month, day)
 }
 
+/// The day of an astronomical year, month (from 1) and day, as days since 1970-01-01.
+fn day_of_civil(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let march_month = (month + 9) % 12;
+    let day_of_year = (153 * march_month + 2) / 5 + day - 1;
+    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+}
+
+fn days_of_month(year: i64, month: i64) -> i64 {
+    let (next_year, next_month) = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
+    day_of_civil(next_year, next_month, 1) - day_of_civil(year, month, 1)
+}
+
+/// `timestamp + interval`: months, cut at the end of the month, then days, then microseconds. A result outside PostgreSQL's range is not
+/// told apart from one that the engine does not hold.
+pub fn add_interval(timestamp: i64, months: i64, days: i64, micros: i64) -> Result<i64, Failure> {
+    if timestamp == i64::MAX || timestamp == i64::MIN {
+        return Ok(timestamp);
+    }
+    let (mut day, time) = (timestamp.div_euclid(DAY_MICROS), timestamp.rem_euclid(DAY_MICROS));
+    if months != 0 {
+        let (year, month, of_month) = civil(i32::try_from(day).map_err(|_| Failure::TimestampEpoch)?);
+        let month = year * 12 + month - 1 + months;
+        let (year, month) = (month.div_euclid(12), month.rem_euclid(12) + 1);
+        day = day_of_civil(year, month, of_month.min(days_of_month(year, month)));
+    }
+    let sum = (day + days).checked_mul(DAY_MICROS).and_then(|day| day.checked_add(time)?.checked_add(micros));
+    let year = |day: i64| i32::try_from(day).map(|day| civil(day).0);
+    match sum {
+        // 4714-11-24 BC to 294276 AD.
+        Some(sum) if year(sum.div_euclid(DAY_MICROS)).is_ok_and(|year| (-4712..=294_276).contains(&year)) => Ok(sum),
+        _ => Err(Failure::TimestampEpoch),
+    }
+}
+
 /// Days since 1970-01-01 of the first of January of an astronomical year.
 fn january_first(year: i64) -> i64 {
     let before = year - 1;

@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 /// An aggregation being built: distinct keys and calls, and what is made of them above.
 #[derive(Default)]
-struct Building {
+pub struct Building {
     groups: Vec<Expr>,
     calls: Vec<Expr>,
 }
@@ -38,7 +38,7 @@ fn intern(list: &mut Vec<Expr>, expr: Expr) -> usize {
 }
 
 /// What an output column is made of.
-enum Output {
+pub enum Output {
     /// A group as it is.
     Group(usize, ColumnType),
     /// A group of `Int64` that is a `Decimal64`.
@@ -53,7 +53,7 @@ enum Output {
 
 impl Building {
     /// A grouping expression.
-    fn group(&mut self, group: Held) -> Result<Output> {
+    pub fn group(&mut self, group: Held) -> Result<Output> {
         let column_type = group.column_type;
         match column_type {
             ColumnType::Opaque => Err(Error::Unsupported("grouping by a type that is only passed through".into())),
@@ -73,7 +73,8 @@ impl Building {
         }
     }
 
-    fn call(&mut self, function: Arc<AggregateUDF>, arg: Expr, distinct: bool, filter: Option<Expr>) -> usize {
+    /// A call of a function; its index.
+    pub fn call(&mut self, function: Arc<AggregateUDF>, arg: Expr, distinct: bool, filter: Option<Expr>) -> usize {
         let call = AggregateFunction::new_udf(function, vec![arg], distinct, filter.map(Box::new), Vec::new(), None);
         intern(&mut self.calls, Expr::AggregateFunction(call))
     }
@@ -147,7 +148,7 @@ impl Building {
     }
 
     /// The aggregation over `input`, and above it the projection to the outputs.
-    fn finish(self, lowering: &mut Lowering<'_>, input: Relation, outputs: Vec<Output>) -> Result<Relation> {
+    pub fn finish(self, lowering: &mut Lowering<'_>, input: Relation, outputs: Vec<Output>) -> Result<Relation> {
         let (groups, group_count) = (self.groups, outputs.iter().filter(|output| output.is_group()).count());
         let estimate = estimate(&input, &groups, group_count, outputs.len());
         let at_call = groups.len();

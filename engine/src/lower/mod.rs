@@ -7,8 +7,8 @@
 //! | --- | --- |
 //! | [`expr`], [`compare`], [`held`] | expressions; comparisons, IN and keys; constants and conversions |
 //! | [`join`], [`predicate`], [`estimate`] | joins; conjuncts; what the join order is chosen by |
-//! | [`aggregate`] | grouping and DISTINCT |
-//! | [`union`] | UNION ALL |
+//! | [`aggregate`], [`window`] | grouping and DISTINCT; window functions |
+//! | [`union`], [`set_operation`] | UNION ALL; INTERSECT, EXCEPT |
 //! | [`relation`] | what a lowered relation is |
 //!
 //! Invariants: a column's Arrow type is that of its `ColumnType`; names are unique in the whole plan, so that columns are found by name
@@ -22,7 +22,9 @@ mod held;
 mod join;
 mod predicate;
 mod relation;
+mod set_operation;
 mod union;
+mod window;
 
 #[cfg(test)]
 mod tests;
@@ -37,7 +39,7 @@ use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::execution_props::ExecutionProps;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
-use datafusion::logical_expr::{ColumnarValue, EmptyRelation, Expr, LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::{ColumnarValue, EmptyRelation, Expr, LogicalPlan, LogicalPlanBuilder, lit};
 use datafusion::physical_expr::create_physical_expr;
 use estimate::Estimate;
 use expr::{Scope, check_depth, unsupported};
@@ -121,7 +123,14 @@ impl Lowering<'_> {
             }
             Rel::UnionAll { inputs, types } => union::union_all(self, inputs, types, depth),
             Rel::Distinct { input } => aggregate::distinct(self, input, depth),
+            Rel::SetOperation { kind, all, left, right, types } => {
+                set_operation::counted(self, (*kind, *all), (left, right), types, depth)
+            }
+            Rel::Window { input, calls } => window::windows(self, input, calls, depth),
             Rel::Sort { input, keys } => self.sort(input, keys, depth),
+            Rel::LimitWithTies { input, keys, offset, count } => {
+                self.limit_with_ties(input, keys, offset.as_ref(), count, depth)
+            }
             Rel::Limit { input, offset, count } => self.limit(input, offset.as_ref(), count.as_ref(), depth),
         }
     }
@@ -259,6 +268,10 @@ impl Lowering<'_> {
 
     fn sort(&mut self, input: &Rel, keys: &[SortKey], depth: usize) -> Result<Relation> {
         let relation = self.rel(input, depth)?;
+        self.sorted(relation, keys, depth)
+    }
+
+    fn sorted(&mut self, relation: Relation, keys: &[SortKey], depth: usize) -> Result<Relation> {
         let scope = self.scope(&relation.columns, depth);
         let mut sorts = Vec::with_capacity(keys.len());
         for key in keys {
@@ -296,6 +309,47 @@ impl Lowering<'_> {
             relation.estimate.rows = relation.estimate.rows.min(count as f64).max(1.0);
         }
         Ok(relation)
+    }
+
+    /// Rows behind the first OFFSET that fewer than OFFSET + LIMIT rows precede.
+    fn limit_with_ties(
+        &mut self,
+        input: &Rel,
+        keys: &[SortKey],
+        offset: Option<&ir::Expr>,
+        count: &ir::Expr,
+        depth: usize,
+    ) -> Result<Relation> {
+        let relation = self.rel(input, depth)?;
+        let offset = self.row_count(offset, *b"2201X", "OFFSET must not be negative", depth)?.unwrap_or(0);
+        let count = self.row_count(Some(count), *b"2201W", "LIMIT must not be negative", depth)?;
+        let width = relation.columns.len();
+        let call = |function| ir::WindowCall {
+            function,
+            args: Vec::new(),
+            filter: None,
+            partition: Vec::new(),
+            order: keys.to_vec(),
+            frame: ir::Frame::default_frame(),
+            ty: TypeRef::plain(fusion_common::types::oid::INT8),
+        };
+        let calls = [call(ir::WindowFunction::RowNumber), call(ir::WindowFunction::Rank)];
+        let mut relation = window::over(self, relation, &calls, depth)?;
+        let (Some(rank), Some(number)) = (relation.columns.pop(), relation.columns.pop()) else {
+            return Err(Error::internal("a window without its columns"));
+        };
+        let rows = |rows: usize| lit(i64::try_from(rows).unwrap_or(i64::MAX));
+        let mut wanted = number.expr.gt(rows(offset));
+        if let Some(count) = count {
+            wanted = wanted.and(rank.expr.lt_eq(rows(offset.saturating_add(count))));
+            relation.estimate.rows = relation.estimate.rows.min(count as f64).max(1.0);
+            if count == 0 {
+                wanted = lit(false);
+            }
+        }
+        relation.plan = LogicalPlanBuilder::new(relation.plan).filter(wanted)?.build()?;
+        relation.columns.truncate(width);
+        self.sorted(relation, keys, depth)
     }
 
     /// The value of an OFFSET or LIMIT; None is none.

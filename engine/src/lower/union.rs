@@ -18,6 +18,11 @@ use std::sync::Arc;
 /// Lowers `Rel::UnionAll`.
 pub fn union_all(lowering: &mut Lowering<'_>, inputs: &[Rel], types: &[TypeRef], depth: usize) -> Result<Relation> {
     let inputs = inputs.iter().map(|input| lowering.rel(input, depth)).collect::<Result<Vec<_>>>()?;
+    concatenate(lowering, inputs, types)
+}
+
+/// The rows of lowered inputs, whose columns are expressions over their plans.
+pub fn concatenate(lowering: &mut Lowering<'_>, inputs: Vec<Relation>, types: &[TypeRef]) -> Result<Relation> {
     if inputs.is_empty() || inputs.iter().any(|input| input.columns.len() != types.len()) {
         return Err(Error::internal("inputs of UNION ALL have another number of columns than it"));
     }

@@ -30,6 +30,11 @@ pub enum Node<'q> {
     Param { kind: pg_sys::ParamKind::Type, id: i32 },
     /// An aggregate call.
     Aggregate(AggregateNode<'q>),
+    /// A window function call.
+    Window(WindowNode<'q>),
+    /// `GROUPING(…)`.
+    #[allow(dead_code)]
+    Grouping(GroupingNode),
     /// A function call.
     Function(CallNode<'q>),
     /// An operator call.
@@ -127,6 +132,31 @@ pub struct AggregateNode<'q> {
     pub special: bool,
     /// Collation that the aggregate uses.
     pub collation: Oid,
+    /// Query levels up.
+    pub level: u32,
+}
+
+/// A `WindowFunc`.
+#[derive(Clone)]
+pub struct WindowNode<'q> {
+    /// `pg_proc.oid`.
+    pub function: Oid,
+    /// Arguments.
+    pub args: Vec<NodeRef<'q>>,
+    /// FILTER.
+    pub filter: Option<NodeRef<'q>>,
+    /// `winref` of its window.
+    pub window: u32,
+    /// Collation that the function uses.
+    pub collation: Oid,
+}
+
+/// A `GroupingFunc`.
+#[derive(Clone)]
+#[allow(dead_code)]
+pub struct GroupingNode {
+    /// `tleSortGroupRef`s of its arguments, as in GROUP BY.
+    pub references: Vec<u32>,
     /// Query levels up.
     pub level: u32,
 }
@@ -254,6 +284,8 @@ impl<'q> NodeRef<'q> {
             }
             NodeTag::T_Param => Node::Param { kind: cast!(Param).paramkind, id: cast!(Param).paramid },
             NodeTag::T_Aggref => Node::Aggregate(AggregateNode::new(cast!(Aggref))),
+            NodeTag::T_WindowFunc => Node::Window(WindowNode::new(cast!(WindowFunc))),
+            NodeTag::T_GroupingFunc => Node::Grouping(GroupingNode::new(cast!(GroupingFunc))),
             NodeTag::T_FuncExpr => Node::Function(function_call(cast!(FuncExpr))),
             NodeTag::T_OpExpr => Node::Operator(operator_call(cast!(OpExpr))),
             // DistinctExpr and NullIfExpr are typedefs of OpExpr.
@@ -308,6 +340,27 @@ impl<'q> AggregateNode<'q> {
             special: aggref.aggvariadic || aggref.aggkind as u8 != b'n' || !aggref.aggdirectargs.is_null(),
             collation: aggref.inputcollid.to_u32(),
             level: aggref.agglevelsup,
+        }
+    }
+}
+
+impl<'q> WindowNode<'q> {
+    fn new(call: &'q pg_sys::WindowFunc) -> Self {
+        Self {
+            function: call.winfnoid.to_u32(),
+            args: nodes(call.args),
+            filter: optional(call.aggfilter),
+            window: call.winref,
+            collation: call.inputcollid.to_u32(),
+        }
+    }
+}
+
+impl GroupingNode {
+    fn new(call: &pg_sys::GroupingFunc) -> Self {
+        Self {
+            references: integers(call.refs).into_iter().map(|reference| reference as u32).collect(),
+            level: call.agglevelsup,
         }
     }
 }
@@ -412,6 +465,18 @@ pub(super) fn nodes<'q>(list: *mut pg_sys::List) -> Vec<NodeRef<'q>> {
     unsafe {
         let cells = std::slice::from_raw_parts((*list).elements, (*list).length as usize);
         cells.iter().filter_map(|cell| NodeRef::new(cell.ptr_value)).collect()
+    }
+}
+
+/// The integers of an integer list field of a node.
+pub(super) fn integers(list: *mut pg_sys::List) -> Vec<i32> {
+    if list.is_null() {
+        return Vec::new();
+    }
+    // SAFETY: only called with integer list fields of valid nodes: the list has `length` cells, each an integer.
+    unsafe {
+        let cells = std::slice::from_raw_parts((*list).elements, (*list).length as usize);
+        cells.iter().map(|cell| cell.int_value).collect()
     }
 }
 

@@ -6,7 +6,8 @@
 //! Invariant: as for [`NodeRef`]; `normalise` and `keep_targets` change the copy only, before its parts are viewed.
 
 use super::node::{Node, NodeRef, Var, nodes, optional, part, text};
-use fusion_common::Oid;
+use fusion_common::{Oid, TypeRef};
+use fusion_proto::plan::{FrameExclusion, FrameUnit};
 use pgrx::pg_sys::{self, NodeTag};
 use std::collections::BTreeSet;
 use std::marker::PhantomData;
@@ -55,6 +56,58 @@ pub enum JoinTree<'q> {
     Inner { items: Vec<JoinTree<'q>>, quals: Option<NodeRef<'q>> },
     /// Another join.
     Outer { kind: OuterKind, left: Box<JoinTree<'q>>, right: Box<JoinTree<'q>>, quals: Option<NodeRef<'q>> },
+}
+
+/// A window.
+pub struct Window<'q> {
+    /// What window functions name it by.
+    pub reference: u32,
+    /// PARTITION BY.
+    pub partition: Vec<SortGroup>,
+    /// ORDER BY.
+    pub order: Vec<SortGroup>,
+    /// What offsets count.
+    pub unit: FrameUnit,
+    /// Where frames start.
+    pub start: FrameEnd<'q>,
+    /// Where frames end.
+    pub end: FrameEnd<'q>,
+    /// EXCLUDE.
+    pub exclusion: FrameExclusion,
+}
+
+/// An end of a frame.
+#[allow(missing_docs)]
+pub enum FrameEnd<'q> {
+    Unbounded,
+    CurrentRow,
+    Preceding(NodeRef<'q>),
+    Following(NodeRef<'q>),
+}
+
+/// A tree of UNION, INTERSECT and EXCEPT.
+pub enum SetTree<'q> {
+    /// A range-table entry, which is a sub-select.
+    Leaf(u32),
+    /// An operation.
+    Operation(Box<SetOperation<'q>>),
+}
+
+/// A set operation.
+pub struct SetOperation<'q> {
+    /// Which.
+    pub kind: pg_sys::SetOperation::Type,
+    /// ALL.
+    pub all: bool,
+    /// Left side.
+    pub left: SetTree<'q>,
+    /// Right side.
+    pub right: SetTree<'q>,
+    /// Types of the result's columns; those of the sides may differ.
+    pub types: Vec<TypeRef>,
+    /// How rows compare, by column; empty for UNION ALL.
+    pub equalities: Vec<Oid>,
+    tree: PhantomData<&'q pg_sys::Query>,
 }
 
 /// Kinds of outer join.
@@ -149,15 +202,8 @@ impl<'q> QueryRef<'q> {
             (query.hasModifyingCTE, "a data-modifying statement in WITH"),
             (query.hasRowSecurity, "row security"),
             (query.hasForUpdate || !query.rowMarks.is_null(), "FOR UPDATE or FOR SHARE"),
-            (!query.setOperations.is_null(), "UNION, INTERSECT or EXCEPT"),
-            (query.hasWindowFuncs || !query.windowClause.is_null(), "a window function"),
             (!query.groupingSets.is_null(), "GROUPING SETS, ROLLUP or CUBE"),
             (query.hasTargetSRFs, "a set-returning function in the select list"),
-            (query.hasDistinctOn, "DISTINCT ON"),
-            (
-                !query.limitCount.is_null() && query.limitOption == pg_sys::LimitOption::LIMIT_OPTION_WITH_TIES,
-                "FETCH FIRST WITH TIES",
-            ),
         ];
         checks.into_iter().find_map(|(found, name)| found.then_some(name))
     }
@@ -177,6 +223,11 @@ impl<'q> QueryRef<'q> {
             (*query).targetList = simplify(flatten_groups(query, (*query).targetList.cast())).cast();
             (*query).havingQual = simplify(flatten_groups(query, (*query).havingQual));
             (*query).jointree = simplify((*query).jointree.cast()).cast();
+            for window in nodes((*query).windowClause) {
+                let window = window.as_ptr().cast::<pg_sys::WindowClause>();
+                (*window).startOffset = simplify((*window).startOffset);
+                (*window).endOffset = simplify((*window).endOffset);
+            }
             (*query).limitCount = simplify((*query).limitCount);
             (*query).limitOffset = simplify((*query).limitOffset);
             (*query).havingQual = pg_sys::canonicalize_qual((*query).havingQual.cast(), false).cast();
@@ -283,6 +334,9 @@ impl<'q> QueryRef<'q> {
     pub fn is_simple(self) -> bool {
         let query = self.get();
         !self.is_grouped()
+            && query.setOperations.is_null()
+            && !query.hasWindowFuncs
+            && !query.hasDistinctOn
             && query.cteList.is_null()
             && query.limitOffset.is_null()
             && query.limitCount.is_null()
@@ -304,6 +358,29 @@ impl<'q> QueryRef<'q> {
         optional(self.get().havingQual)
     }
 
+    /// The set operations that the query consists of, if it does.
+    pub fn set_operations(self) -> Option<SetTree<'q>> {
+        optional(self.get().setOperations).map(set_tree)
+    }
+
+    /// Column `number` (from 1) of a side of a set operation, of type `from`, as the operation's result has it.
+    pub fn coerced_column(self, number: i16, from: TypeRef, to: TypeRef) -> NodeRef<'q> {
+        // SAFETY: a new Var and, around it, the conversion that the planner would make; the parser has looked that there is one.
+        unsafe {
+            let column = pg_sys::makeVar(
+                SET_OPERATION_SIDE as _,
+                number,
+                from.oid.into(),
+                from.typmod,
+                from.collation.into(),
+                0,
+            );
+            let context = c"UNION/INTERSECT/EXCEPT";
+            let coerced = pg_sys::coerce_to_common_type(null_mut(), column.cast(), to.oid.into(), context.as_ptr());
+            part(pg_sys::eval_const_expressions(null_mut(), coerced))
+        }
+    }
+
     /// The target list.
     pub fn targets(self) -> Vec<Target<'q>> {
         let target = |node: NodeRef<'q>| {
@@ -318,6 +395,23 @@ impl<'q> QueryRef<'q> {
             }
         };
         nodes(self.get().targetList).into_iter().map(target).collect()
+    }
+
+    /// The windows that window functions name.
+    pub fn windows(self) -> Vec<Window<'q>> {
+        // SAFETY: a windowClause holds WindowClause nodes.
+        nodes(self.get().windowClause).into_iter().map(|node| Window::new(unsafe { node.cast() })).collect()
+    }
+
+    /// Whether DISTINCT is DISTINCT ON.
+    pub fn is_distinct_on(self) -> bool {
+        self.get().hasDistinctOn
+    }
+
+    /// Whether LIMIT is FETCH FIRST … WITH TIES.
+    pub fn is_with_ties(self) -> bool {
+        let query = self.get();
+        !query.limitCount.is_null() && query.limitOption == pg_sys::LimitOption::LIMIT_OPTION_WITH_TIES
     }
 
     /// GROUP BY.
@@ -411,6 +505,57 @@ impl<'q> NodeRef<'q> {
     }
 }
 
+impl<'q> Window<'q> {
+    fn new(window: &'q pg_sys::WindowClause) -> Self {
+        let has = |option: u32| window.frameOptions as u32 & option != 0;
+        let end = |current: u32, preceding: u32, following: u32, offset: *mut pg_sys::Node| {
+            if has(current) {
+                FrameEnd::CurrentRow
+            } else if has(preceding) {
+                FrameEnd::Preceding(part(offset))
+            } else if has(following) {
+                FrameEnd::Following(part(offset))
+            } else {
+                // The parser allows UNBOUNDED FOLLOWING as an end only, UNBOUNDED PRECEDING as a start only.
+                FrameEnd::Unbounded
+            }
+        };
+        Self {
+            reference: window.winref,
+            partition: sort_groups(window.partitionClause),
+            order: sort_groups(window.orderClause),
+            unit: if has(pg_sys::FRAMEOPTION_ROWS) {
+                FrameUnit::Rows
+            } else if has(pg_sys::FRAMEOPTION_GROUPS) {
+                FrameUnit::Groups
+            } else {
+                FrameUnit::Range
+            },
+            start: end(
+                pg_sys::FRAMEOPTION_START_CURRENT_ROW,
+                pg_sys::FRAMEOPTION_START_OFFSET_PRECEDING,
+                pg_sys::FRAMEOPTION_START_OFFSET_FOLLOWING,
+                window.startOffset,
+            ),
+            end: end(
+                pg_sys::FRAMEOPTION_END_CURRENT_ROW,
+                pg_sys::FRAMEOPTION_END_OFFSET_PRECEDING,
+                pg_sys::FRAMEOPTION_END_OFFSET_FOLLOWING,
+                window.endOffset,
+            ),
+            exclusion: if has(pg_sys::FRAMEOPTION_EXCLUDE_CURRENT_ROW) {
+                FrameExclusion::CurrentRow
+            } else if has(pg_sys::FRAMEOPTION_EXCLUDE_GROUP) {
+                FrameExclusion::Group
+            } else if has(pg_sys::FRAMEOPTION_EXCLUDE_TIES) {
+                FrameExclusion::Ties
+            } else {
+                FrameExclusion::Nothing
+            },
+        }
+    }
+}
+
 fn sort_groups(list: *mut pg_sys::List) -> Vec<SortGroup> {
     let entry = |node: NodeRef<'_>| {
         // SAFETY: groupClause, distinctClause and sortClause hold SortGroupClause nodes (grouping sets are apart).
@@ -423,6 +568,41 @@ fn sort_groups(list: *mut pg_sys::List) -> Vec<SortGroup> {
         }
     };
     nodes(list).into_iter().map(entry).collect()
+}
+
+/// Range-table index of the columns in [`QueryRef::coerced_column`].
+pub const SET_OPERATION_SIDE: u32 = 1;
+
+fn set_tree(node: NodeRef<'_>) -> SetTree<'_> {
+    if node.tag() == NodeTag::T_RangeTblRef {
+        // SAFETY: the tag was looked at.
+        return SetTree::Leaf(unsafe { node.cast::<pg_sys::RangeTblRef>() }.rtindex as u32);
+    }
+    // SAFETY: nothing else stands in a tree of set operations; its lists of types are of OIDs and integers.
+    let (operation, types) = unsafe {
+        let operation = node.cast::<pg_sys::SetOperationStmt>();
+        let cells = |list: *mut pg_sys::List| match list.as_ref() {
+            Some(list) => std::slice::from_raw_parts(list.elements, list.length as usize),
+            None => &[],
+        };
+        let columns =
+            cells(operation.colTypes).iter().zip(cells(operation.colTypmods)).zip(cells(operation.colCollations));
+        let types = columns.map(|((oid, typmod), collation)| TypeRef {
+            oid: oid.oid_value.to_u32(),
+            typmod: typmod.int_value,
+            collation: collation.oid_value.to_u32(),
+        });
+        (operation, types.collect())
+    };
+    SetTree::Operation(Box::new(SetOperation {
+        kind: operation.op,
+        all: operation.all,
+        left: set_tree(part(operation.larg)),
+        right: set_tree(part(operation.rarg)),
+        types,
+        equalities: sort_groups(operation.groupClauses).into_iter().map(|clause| clause.equality).collect(),
+        tree: PhantomData,
+    }))
 }
 
 fn join_tree(node: NodeRef<'_>) -> JoinTree<'_> {

@@ -23,7 +23,7 @@ impl Typed {
         Self { expr: Expr::boolean(kind), held: ColumnType::Bool }
     }
 
-    fn is_null(&self) -> bool {
+    pub(super) fn is_null(&self) -> bool {
         matches!(self.expr.kind, ExprKind::Const(None))
     }
 
@@ -91,6 +91,8 @@ impl<'q> Translator<'q, '_> {
             Node::Aggregate(call) => {
                 Err(Refusal::unsupported(format_args!("aggregate {} in this place", names::function(call.function))))
             }
+            Node::Window(_) => Err(Refusal::unsupported("a window function in this place")),
+            Node::Grouping(_) => Err(Refusal::unsupported("GROUPING in this place")),
             Node::Const(_) | Node::Param { .. } | Node::Array(_) | Node::Other(_) => Err(node_refusal(node)),
         }
     }
@@ -369,13 +371,13 @@ fn branch_type(branches: &[Typed], ty: TypeRef) -> Result<ColumnType> {
 /// query.
 pub(super) fn is_parameter(node: NodeRef<'_>) -> bool {
     !node.any(|node| match node.view() {
-        Node::Var(_) | Node::Aggregate(_) | Node::SubLink(_) | Node::CaseTest => true,
+        Node::Var(_) | Node::Aggregate(_) | Node::Window(_) | Node::Grouping(_) | Node::SubLink(_) | Node::CaseTest => {
+            true
+        }
         Node::Param { kind, .. } => kind != ParamKind::PARAM_EXTERN,
         Node::Other(tag) => matches!(
             tag,
-            NodeTag::T_WindowFunc
-                | NodeTag::T_GroupingFunc
-                | NodeTag::T_SubLink
+            NodeTag::T_SubLink
                 | NodeTag::T_SetToDefault
                 | NodeTag::T_CoerceToDomainValue
                 | NodeTag::T_CurrentOfExpr
@@ -429,8 +431,6 @@ fn node_refusal(node: NodeRef<'_>) -> Refusal {
         NodeTag::T_SubscriptingRef => "an array subscript".to_owned(),
         NodeTag::T_FieldSelect => "a field of a composite value".to_owned(),
         NodeTag::T_ConvertRowtypeExpr => "a conversion of row types".to_owned(),
-        NodeTag::T_WindowFunc => "a window function".to_owned(),
-        NodeTag::T_GroupingFunc => "GROUPING".to_owned(),
         NodeTag::T_XmlExpr => "an XML expression".to_owned(),
         NodeTag::T_SQLValueFunction => format!("a parameter of type {}", ty()),
         tag => format!("an expression ({tag:?})"),

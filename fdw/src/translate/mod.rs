@@ -7,10 +7,12 @@
 //! | --- | --- |
 //! | [`select`] | in which order are the clauses of one SELECT applied? |
 //! | [`from`] | which rows do FROM and WHERE give? |
+//! | [`set_operation`] | which rows do UNION, INTERSECT and EXCEPT give? |
 //! | [`sublink`] | which joins compute the sub-selects of expressions? |
 //! | [`correlate`] | how does a sub-select depend on the rows around it? |
 //! | [`nullable`] | can this expression be NULL? |
 //! | [`aggregate`] | what do GROUP BY and the aggregates compute? |
+//! | [`window`] | what do window functions compute? |
 //! | [`sort`] | who sorts, the engine or PostgreSQL? |
 //! | [`expr`] | what does this expression compute, and may it be computed in the engine? |
 //! | [`operator`] | which comparison is this built-in operator? |
@@ -31,8 +33,10 @@ mod nullable;
 mod operator;
 mod scope;
 mod select;
+mod set_operation;
 mod sort;
 mod sublink;
+mod window;
 
 use crate::pg::names;
 use crate::pg::node::{Node, NodeRef};

@@ -74,11 +74,13 @@ impl Translator<'_, '_> {
         Some(match rel {
             Rel::Scan { scan, .. } => self.scans.get(usize::from(scan.0))?.columns.len(),
             Rel::Shared { id } => self.width(self.shared.get(*id as usize)?)?,
-            Rel::Values { types, .. } | Rel::UnionAll { types, .. } => types.len(),
+            Rel::Values { types, .. } | Rel::UnionAll { types, .. } | Rel::SetOperation { types, .. } => types.len(),
             Rel::Filter { input, .. }
             | Rel::Distinct { input }
             | Rel::Sort { input, .. }
-            | Rel::Limit { input, .. } => self.width(input)?,
+            | Rel::Limit { input, .. }
+            | Rel::LimitWithTies { input, .. } => self.width(input)?,
+            Rel::Window { input, calls } => self.width(input)? + calls.len(),
             Rel::Project { exprs, .. } => exprs.len(),
             Rel::InnerJoin { inputs, .. } => inputs.iter().map(|input| self.width(input)).sum::<Option<usize>>()?,
             Rel::Join { kind: JoinKind::Semi | JoinKind::Anti, left, .. } => self.width(left)?,

@@ -68,7 +68,8 @@ impl<'q> Translator<'q, '_> {
         if let Some(clause) = query.unsupported_clause() {
             return Err(Refusal::unsupported(clause));
         }
-        if let Some(wanted) = wanted.filter(|_| query.distinct().is_empty()) {
+        let keeps_rows = query.distinct().is_empty() && !query.has_set_operations();
+        if let Some(wanted) = wanted.filter(|_| keeps_rows) {
             query.keep_targets(wanted);
         }
         query.normalise();
@@ -90,10 +91,14 @@ impl<'q> Translator<'q, '_> {
             Outer::Domain(domain) => Some(Bound { rel: domain.rel.clone(), columns: domain.columns.clone() }),
             Outer::None | Outer::Keys(_) => None,
         };
-        let (bound, carried) = self.carried_rows(query, outer)?;
+        let (bound, carried) = match query.set_operations() {
+            Some(tree) => (self.set_operations(query, tree)?, Vec::new()),
+            None => self.carried_rows(query, outer)?,
+        };
         let grouped = query.is_grouped();
         let bound = if grouped { self.aggregate(query, bound, &carried, domain)? } else { bound };
         let bound = self.with_sublinks(bound, query.targets().into_iter().map(|target| target.expr))?;
+        let bound = self.windows(query, bound, grouped)?;
         let scope = Scope { grouped, ..Scope::new(bound.columns.clone()) };
         let targets = query.targets();
         let (visible, junk): (Vec<&Target<'q>>, Vec<&Target<'q>>) = targets.iter().partition(|target| !target.junk);
@@ -103,9 +108,12 @@ impl<'q> Translator<'q, '_> {
 
         let limited = query.limit().is_some() || query.offset().is_some();
         let order = if place == Place::Sublink && !limited { Vec::new() } else { query.order_by() };
-        let is_key = |target: &Target<'_>| order.iter().any(|key| key.reference == target.reference);
-        let listed: Vec<&Target<'q>> =
-            visible.iter().copied().chain(junk.into_iter().filter(|target| is_key(target))).collect();
+        let distinct = query.distinct();
+        let among = |list: &[SortGroup], target: &Target<'_>| list.iter().any(|key| key.reference == target.reference);
+        let (sorting, other): (Vec<_>, Vec<_>) = junk.into_iter().partition(|target| among(&order, target));
+        let kept = visible.len() + sorting.len();
+        let other = other.into_iter().filter(|target| among(&distinct, target));
+        let listed: Vec<&Target<'q>> = visible.iter().copied().chain(sorting).chain(other).collect();
         check_width(listed.len())?;
 
         let computed = listed.iter().map(|target| self.expr(target.expr, &scope)).collect::<Result<Vec<Typed>>>()?;
@@ -120,37 +128,44 @@ impl<'q> Translator<'q, '_> {
         let carried = carried_fields(&bound, &carried, &mut exprs)?;
         let mut rel = Rel::Project { input: Box::new(bound.rel), exprs };
 
-        if !query.distinct().is_empty() {
-            check_distinct(&query.distinct(), &listed, &columns)?;
+        let keys = super::sort::keys(&order, &listed, &columns)?;
+        if query.is_distinct_on() {
+            let on = check_distinct(&distinct, &listed, &columns)?;
+            rel = super::sort::first_of_each(rel, &on, &keys, &columns)?;
+        } else if !distinct.is_empty() {
+            check_distinct(&distinct, &listed, &columns)?;
             if listed.len() > visible.len() {
                 return Err(Refusal::unsupported("DISTINCT ordered by something else than its columns"));
             }
             rel = Rel::Distinct { input: Box::new(rel) };
         }
+        if listed.len() > kept {
+            (rel, columns) = first_columns(rel, columns, kept, &carried);
+        }
 
-        let keys = super::sort::keys(&order, &listed, &columns)?;
         if super::sort::needs_postgres(&keys) {
-            if place != Place::Top {
-                return Err(super::sort::refusal(&keys));
+            if place != Place::Top || query.is_with_ties() {
+                let place = if query.is_with_ties() { "with ties" } else { "in a subquery" };
+                return Err(super::sort::refusal(&keys, place));
             }
             let post_sort = PostSort::new(&keys, query)?;
             return Ok(Output { rel, columns, carried, post_sort: Some(post_sort) });
         }
-        rel = super::sort::sort(rel, &keys, &columns);
-        rel = self.limit(rel, query)?;
-        if listed.len() > visible.len() {
-            columns.truncate(visible.len());
-            let mut exprs: Vec<Expr> =
-                columns.iter().enumerate().map(|(i, column)| Expr::column(column.ty, i as u32)).collect();
-            let after = carried.iter().enumerate().map(|(i, column)| column.at(listed.len() + i).expr);
-            exprs.extend(after);
-            rel = Rel::Project { input: Box::new(rel), exprs };
+        let count = self.row_count(query.limit())?;
+        rel = match count {
+            Some(count) if query.is_with_ties() => {
+                let (keys, offset) = (super::sort::sort_keys(&keys, &columns), self.row_count(query.offset())?);
+                Rel::LimitWithTies { input: Box::new(rel), keys, offset, count }
+            }
+            count => self.limit(super::sort::sort(rel, &keys, &columns), count, query)?,
+        };
+        if columns.len() > visible.len() {
+            (rel, columns) = first_columns(rel, columns, visible.len(), &carried);
         }
         Ok(Output { rel, columns, carried, post_sort: None })
     }
 
-    fn limit(&mut self, input: Rel, query: QueryRef<'q>) -> Result<Rel> {
-        let count = self.row_count(query.limit())?;
+    fn limit(&mut self, input: Rel, count: Option<Expr>, query: QueryRef<'q>) -> Result<Rel> {
         let offset = self.row_count(query.offset())?;
         if count.is_none() && offset.is_none() {
             return Ok(input);
@@ -192,16 +207,33 @@ impl<'q> Bound<'q> {
     }
 }
 
-/// Refuses DISTINCT by an equality that is not that of the engine.
-fn check_distinct(clauses: &[SortGroup], listed: &[&Target<'_>], columns: &[OutputField]) -> Result<()> {
+/// The first `count` columns, and those that are carried.
+fn first_columns(
+    rel: Rel,
+    mut columns: Vec<OutputField>,
+    count: usize,
+    carried: &[CarriedField],
+) -> (Rel, Vec<OutputField>) {
+    let first = columns.len();
+    columns.truncate(count);
+    let mut exprs: Vec<Expr> =
+        columns.iter().enumerate().map(|(i, column)| Expr::column(column.ty, i as u32)).collect();
+    exprs.extend(carried.iter().enumerate().map(|(i, column)| column.at(first + i).expr));
+    (Rel::Project { input: Box::new(rel), exprs }, columns)
+}
+
+/// The columns that DISTINCT looks at. Refuses DISTINCT by an equality that is not that of the engine.
+fn check_distinct(clauses: &[SortGroup], listed: &[&Target<'_>], columns: &[OutputField]) -> Result<Vec<usize>> {
+    let mut positions = Vec::with_capacity(clauses.len());
     for clause in clauses {
         let position = listed.iter().position(|target| target.reference == clause.reference);
-        let Some(column) = position.and_then(|position| columns.get(position)) else {
+        let Some((position, column)) = position.and_then(|position| Some((position, columns.get(position)?))) else {
             return Err(Refusal::unsupported("this form of DISTINCT"));
         };
         check_grouping("DISTINCT", clause.equality, column.held, column.ty)?;
+        positions.push(position);
     }
-    Ok(())
+    Ok(positions)
 }
 
 /// Refuses equality of values that is not that of the engine.

@@ -9,8 +9,9 @@ use super::{Refusal, Result, collation, operator};
 use crate::pg::names;
 use crate::pg::node::NodeRef;
 use crate::pg::query::{QueryRef, SortGroup, Target};
-use fusion_common::Oid;
-use fusion_proto::plan::{CompareOp, Expr, Rel, SortKey};
+use fusion_common::types::oid;
+use fusion_common::{ColumnType, Oid, TypeRef};
+use fusion_proto::plan::{CompareOp, Expr, ExprKind, Frame, Rel, SortKey, Value, WindowCall, WindowFunction};
 use pgrx::pg_sys;
 
 /// Sorting (and LIMIT, OFFSET) that PostgreSQL does above the plan. The plan's columns are those of the result, then those that
@@ -39,14 +40,13 @@ pub struct PostSortKey {
 }
 
 /// A sort key of the query.
+#[derive(Clone)]
 pub(super) struct Key {
     column: usize,
     clause: SortGroup,
-    collation: Oid,
     /// How the engine would sort; None: it cannot.
     descending: Option<bool>,
-    /// What a refusal says.
-    type_name: String,
+    ty: TypeRef,
 }
 
 /// Finds the sort keys among the columns.
@@ -57,16 +57,29 @@ pub(super) fn keys(order: &[SortGroup], listed: &[&Target<'_>], columns: &[Outpu
             .position(|target| target.reference == clause.reference)
             .ok_or_else(|| Refusal::unsupported("this form of ORDER BY"))?;
         let OutputField { ty, held, .. } = columns[column];
-        let in_order = operator::is_comparable_with(held, held) && collation::is_byte_order(held, ty.collation);
-        let descending = match operator::comparison(names::operator_function(clause.ordering)) {
-            Some(CompareOp::Lt) if in_order => Some(false),
-            Some(CompareOp::Gt) if in_order => Some(true),
-            _ => None,
-        };
-        let type_name = names::type_name(ty.oid);
-        Ok(Key { column, clause: *clause, collation: ty.collation, descending, type_name })
+        let descending = direction(clause, held, ty);
+        Ok(Key { column, clause: *clause, descending, ty })
     };
     order.iter().map(key).collect()
+}
+
+/// Whether the engine sorts down by a key; None: it cannot sort by it.
+pub(super) fn direction(clause: &SortGroup, held: ColumnType, ty: TypeRef) -> Option<bool> {
+    let in_order = operator::is_comparable_with(held, held) && collation::is_byte_order(held, ty.collation);
+    match operator::comparison(names::operator_function(clause.ordering)) {
+        Some(CompareOp::Lt) if in_order => Some(false),
+        Some(CompareOp::Gt) if in_order => Some(true),
+        _ => None,
+    }
+}
+
+/// Why the engine cannot sort by a key of this type.
+pub(super) fn unsortable(place: &str, ty: TypeRef) -> Refusal {
+    let what = match ty.collation {
+        0 => format!("on type {}", names::type_name(ty.oid)),
+        collation => format!("under collation \"{}\"", names::collation(collation)),
+    };
+    Refusal::unsupported(format_args!("ORDER BY {what} {place}"))
 }
 
 /// Whether the engine cannot sort by these keys.
@@ -75,13 +88,9 @@ pub(super) fn needs_postgres(keys: &[Key]) -> bool {
 }
 
 /// Why the engine cannot sort by these keys.
-pub(super) fn refusal(keys: &[Key]) -> Refusal {
-    let what = match keys.iter().find(|key| key.descending.is_none()) {
-        Some(key) if key.collation != 0 => format!("under collation \"{}\"", names::collation(key.collation)),
-        Some(key) => format!("on type {}", key.type_name),
-        None => String::new(),
-    };
-    Refusal::unsupported(format_args!("ORDER BY {what} in a subquery"))
+pub(super) fn refusal(keys: &[Key], place: &str) -> Refusal {
+    let key = keys.iter().find(|key| key.descending.is_none());
+    key.map_or_else(|| Refusal::unsupported("this ORDER BY"), |key| unsortable(place, key.ty))
 }
 
 /// Sorts in the engine.
@@ -89,12 +98,44 @@ pub(super) fn sort(input: Rel, keys: &[Key], columns: &[OutputField]) -> Rel {
     if keys.is_empty() {
         return input;
     }
+    Rel::Sort { input: Box::new(input), keys: sort_keys(keys, columns) }
+}
+
+/// Keys by which the engine can sort.
+pub(super) fn sort_keys(keys: &[Key], columns: &[OutputField]) -> Vec<SortKey> {
     let key = |key: &Key| SortKey {
         expr: Expr::column(columns[key.column].ty, key.column as u32),
         descending: key.descending == Some(true),
         nulls_first: key.clause.nulls_first,
     };
-    Rel::Sort { input: Box::new(input), keys: keys.iter().map(key).collect() }
+    keys.iter().map(key).collect()
+}
+
+/// The first row of each group: `on` are the columns that are equal in a group, `keys` the order in it.
+pub(super) fn first_of_each(input: Rel, on: &[usize], keys: &[Key], columns: &[OutputField]) -> Result<Rel> {
+    let keys: Vec<Key> = keys.iter().filter(|key| !on.contains(&key.column)).cloned().collect();
+    if needs_postgres(&keys) {
+        return Err(refusal(&keys, "with DISTINCT ON"));
+    }
+    let column = |position: usize| Expr::column(columns[position].ty, position as u32);
+    let int8 = TypeRef::plain(oid::INT8);
+    let number = WindowCall {
+        function: WindowFunction::RowNumber,
+        args: Vec::new(),
+        filter: None,
+        partition: on.iter().map(|&position| column(position)).collect(),
+        order: sort_keys(&keys, columns),
+        frame: Frame::default_frame(),
+        ty: int8,
+    };
+    let numbered = Rel::Window { input: Box::new(input), calls: vec![number] };
+    let first = Expr::boolean(ExprKind::Compare {
+        op: CompareOp::Eq,
+        left: Box::new(Expr::column(int8, columns.len() as u32)),
+        right: Box::new(Expr { ty: int8, kind: ExprKind::Const(Some(Value::Int8(1))) }),
+    });
+    let rel = Rel::Filter { input: Box::new(numbered), predicates: vec![first] };
+    Ok(Rel::Project { input: Box::new(rel), exprs: (0..columns.len()).map(column).collect() })
 }
 
 impl PostSort {
@@ -102,7 +143,7 @@ impl PostSort {
         let key = |key: &Key| PostSortKey {
             column: key.column as u32,
             sort_operator: key.clause.ordering,
-            collation: key.collation,
+            collation: key.ty.collation,
             nulls_first: key.clause.nulls_first,
         };
         // They go into the plan as they are, unplanned: a subquery must not be in them.

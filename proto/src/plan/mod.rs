@@ -10,8 +10,10 @@ pub mod expr;
 pub mod function;
 pub mod rel;
 pub mod typing;
+pub mod window;
 
 pub use expr::{CompareOp, Expr, ExprKind, Value};
 pub use function::{Aggregate, ArithOp, DateField, Function, NumberType};
-pub use rel::{AggregateCall, ColumnStats, JoinKind, OutputColumn, Plan, Rel, ScanColumn, ScanDef, SortKey};
+pub use rel::{AggregateCall, ColumnStats, JoinKind, OutputColumn, Plan, Rel, ScanColumn, ScanDef, SetKind, SortKey};
 pub use typing::{Unsupported, aggregate_type, call_type, case_type};
+pub use window::{Frame, FrameBound, FrameExclusion, FrameUnit, WindowCall, WindowFunction, window_type};

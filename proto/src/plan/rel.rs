@@ -2,6 +2,7 @@
 
 use super::expr::Expr;
 use super::function::Aggregate;
+use super::window::WindowCall;
 use fusion_common::{Oid, ScanId, TypeRef};
 use serde::{Deserialize, Serialize};
 
@@ -145,6 +146,26 @@ pub enum Rel {
         /// Input.
         input: Box<Rel>,
     },
+    /// INTERSECT or EXCEPT; rows compare as in DISTINCT, columns are held as those of `UnionAll`.
+    SetOperation {
+        /// Which.
+        kind: SetKind,
+        /// ALL: rows count as often as they occur.
+        all: bool,
+        /// Left.
+        left: Box<Rel>,
+        /// Right.
+        right: Box<Rel>,
+        /// Types of the columns.
+        types: Vec<TypeRef>,
+    },
+    /// Window functions. Output: the input's columns, then one per call.
+    Window {
+        /// Input.
+        input: Box<Rel>,
+        /// Calls.
+        calls: Vec<WindowCall>,
+    },
     /// Sorts.
     Sort {
         /// Input.
@@ -161,6 +182,17 @@ pub enum Rel {
         /// LIMIT.
         count: Option<Expr>,
     },
+    /// FETCH FIRST … WITH TIES: sorts, skips OFFSET rows, and gives `count` rows and the peers of the last of them. As for `Limit`.
+    LimitWithTies {
+        /// Input.
+        input: Box<Rel>,
+        /// Keys, most significant first.
+        keys: Vec<SortKey>,
+        /// OFFSET.
+        offset: Option<Expr>,
+        /// FETCH FIRST.
+        count: Expr,
+    },
 }
 
 /// Joins other than inner ones.
@@ -176,6 +208,15 @@ pub enum JoinKind {
     Anti,
     /// All left rows, each once, and whether a right row makes the conjuncts true. Output: left, bool (never NULL).
     Mark,
+}
+
+/// Set operations other than UNION.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum SetKind {
+    /// Rows of both sides: once, or with ALL as often as in the side where they are rarer.
+    Intersect,
+    /// Rows of the left side that the right side lacks: once, or with ALL as many more as there are.
+    Except,
 }
 
 /// An aggregate call.
