@@ -4,7 +4,6 @@ WITH x AS (SELECT id, k FROM l) SELECT x.id, r.id FROM x JOIN r ON r.k = x.k;
 WITH x AS (SELECT id, k FROM l WHERE k > 3) SELECT a.id, b.id FROM x a JOIN x b ON a.k = b.k;
 WITH x AS (SELECT k, count(*) AS c FROM l GROUP BY k) SELECT * FROM x WHERE c = (SELECT max(c) FROM x);
 WITH x AS (SELECT k, count(*) AS c FROM l GROUP BY k), y AS (SELECT k, c FROM x WHERE c > 2) SELECT x.k, y.c FROM x LEFT JOIN y USING (k);
--- expect native: WITH query "x" that is used more than once is not supported in the engine
 WITH x AS (SELECT k FROM l), y AS (SELECT k FROM x WHERE k < 5), z AS (SELECT k FROM y UNION ALL SELECT k FROM x) SELECT k, count(*) FROM z GROUP BY k;
 WITH x AS MATERIALIZED (SELECT id, k FROM l) SELECT * FROM x WHERE k = 5;
 WITH x AS NOT MATERIALIZED (SELECT id, k FROM l) SELECT a.id FROM x a, x b WHERE a.id = b.k;
@@ -61,7 +60,7 @@ SELECT l.id, x.m, x.c FROM l LEFT JOIN LATERAL (SELECT max(r.n) AS m, count(*) A
 SELECT l.id, x.s, x.c FROM l, LATERAL (SELECT r.s, count(*) AS c FROM r WHERE r.k = l.k GROUP BY r.s) x;
 SELECT l.id, x.v FROM l, LATERAL (SELECT l.k * 2 AS v) x WHERE x.v > 10;
 SELECT l.id, x.id, y.w FROM l, LATERAL (SELECT r.id FROM r WHERE r.k = l.k) x, LATERAL (SELECT m.w FROM m WHERE m.r_id = x.id AND m.l_id >= l.id) y;
--- expect native: UNION, INTERSECT or EXCEPT is not supported in the engine
+-- expect native: UNION, INTERSECT or EXCEPT in a subquery that refers to an outer query is not supported in the engine
 SELECT l.id, x.a FROM l, LATERAL (SELECT r.id AS a FROM r WHERE r.k = l.k UNION SELECT m.r_id FROM m WHERE m.l_id = l.id) x;
 -- expect native: VALUES in FROM is not supported in the engine
 SELECT l.id, x.a FROM l, LATERAL (VALUES (l.k), (l.id)) x(a);

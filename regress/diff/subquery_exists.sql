@@ -29,7 +29,7 @@ SELECT id FROM l WHERE EXISTS (SELECT 1 FROM r WHERE r.k = l.k AND NOT EXISTS (S
 SELECT id FROM l WHERE EXISTS (SELECT 1 FROM r JOIN m ON m.r_id = r.id WHERE r.k = l.k AND m.w = l.id % 4);
 -- expect native: this reference from a subquery to an outer query is not supported in the engine
 SELECT id FROM l WHERE EXISTS (SELECT 1 FROM r LEFT JOIN m ON m.r_id = r.id AND m.l_id = l.id WHERE r.k = l.k AND m.w IS NULL);
--- expect native: a correlated subquery with aggregates, grouping, LIMIT or WITH is not supported in the engine
+-- expect native: UNION, INTERSECT or EXCEPT in a subquery that refers to an outer query is not supported in the engine
 SELECT id FROM l WHERE EXISTS (SELECT 1 FROM r WHERE r.k = l.k UNION ALL SELECT 1 FROM m WHERE m.l_id = l.id);
 SELECT id, EXISTS (SELECT 1 FROM r WHERE r.k = l.k) FROM l;
 SELECT id, NOT EXISTS (SELECT 1 FROM r WHERE r.k = l.k) AS lonely FROM l;

@@ -72,7 +72,7 @@ SELECT id, (SELECT max(a.i4) FROM num a WHERE a.id <= 100) - (SELECT min(a.i4) F
 SELECT id, (SELECT count(*) FROM (SELECT DISTINCT r.s FROM r WHERE r.k = l.k) x) FROM l;
 SELECT id, (SELECT count(DISTINCT r.s) FROM r WHERE r.k = l.k) FROM l;
 SELECT id, (SELECT max(c) FROM (SELECT count(*) AS c FROM r WHERE r.k = l.k GROUP BY r.s) x) FROM l;
--- expect native: UNION, INTERSECT or EXCEPT is not supported in the engine
+-- expect native: UNION, INTERSECT or EXCEPT in a subquery that refers to an outer query is not supported in the engine
 SELECT id, (SELECT sum(x.n) FROM (SELECT r.n FROM r WHERE r.k = l.k UNION ALL SELECT l.n) x) FROM l;
 SELECT id FROM num WHERE id < (SELECT count(*) FROM l) AND i4 > (SELECT min(i4) FROM num) AND i2 < (SELECT max(i2) FROM num);
 SELECT id FROM num WHERE id = (SELECT min(id) FROM num WHERE i4 = (SELECT max(i4) FROM num));

@@ -74,7 +74,6 @@ SELECT id, count(*) OVER (), rank() OVER (ORDER BY k), sum(n) OVER (ORDER BY id)
 SELECT id, count(DISTINCT k) FROM l GROUP BY id HAVING count(*) > 0;
 SELECT emp, day, amount, sum(amount) OVER (PARTITION BY emp ORDER BY day, id), avg(amount) OVER (PARTITION BY emp ORDER BY day, id ROWS 2 PRECEDING) FROM sales WHERE emp < 25;
 SELECT emp, day, count(*) OVER (PARTITION BY emp ORDER BY day RANGE BETWEEN interval '1 month' PRECEDING AND CURRENT ROW) FROM sales WHERE emp < 25;
--- expect native: a window function is not supported in the engine
 SELECT id, (SELECT x.rn FROM (SELECT id, row_number() OVER (ORDER BY k, id) AS rn FROM l) x WHERE x.id = r.id) FROM r;
 SELECT id FROM l WHERE id IN (SELECT first_value(id) OVER (PARTITION BY k ORDER BY n DESC NULLS LAST, id) FROM l);
 SELECT id, k, nth_value(id, 2) OVER (PARTITION BY k ORDER BY id RANGE BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) FROM l;
