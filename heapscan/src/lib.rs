@@ -40,7 +40,7 @@ pub use column::ColumnDecoder;
 pub use descriptor::{Column, Layout, arrow_type};
 pub use error::{Error, Place, Result};
 pub use line_pointer::{LinePointer, LinePointerKind};
-pub use page::Page;
+pub use page::{Page, prefetch};
 pub use scalar::ScalarRow;
 pub use toast::Flattened;
 pub use tuple::Tuple;

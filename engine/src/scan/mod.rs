@@ -9,6 +9,7 @@
 //! - The partitions of one execution take their chunks from one queue, those of different executions from different ones: see
 //!   [`Executions`].
 
+mod filter;
 mod stream;
 
 use crate::error::{Error, Result, external};
@@ -19,20 +20,27 @@ use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{ColumnStatistics, Statistics};
+use datafusion::config::ConfigOptions;
 use datafusion::error::Result as DataFusionResult;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{Expr, TableType};
+use datafusion::physical_expr::expressions::Column as ColumnExpr;
 use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::{
-    Boundedness, ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions, SchedulingType,
+    Boundedness, ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions, SchedulingType, apply_expression_roots,
+};
+use datafusion::physical_plan::filter_pushdown::{
+    ChildPushdownResult, FilterPushdownPhase, FilterPushdownPropagation, PushedDown,
 };
 use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricsSet};
+use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::statistics::StatisticsArgs;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
+use filter::FilterPlan;
 use fusion_common::limits::CHUNK_BLOCKS;
-use fusion_common::{Attribute, BlockNumber, ScanId};
+use fusion_common::{Attribute, BlockNumber, ColumnType, ScanId};
 use fusion_heapscan::{Column, Layout, arrow_type};
-use fusion_proto::message::ScanInfo;
+use fusion_proto::message::{ScanColumnInfo, ScanInfo};
 use fusion_proto::plan::{ScanColumn, ScanDef};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -122,14 +130,20 @@ impl HeapTable {
         if !same {
             return Err(Error::internal(format!("columns of the scan of {} do not fit its plan", def.relation)));
         }
-        let fields = def.columns.iter().zip(&info.columns);
-        let fields = fields.map(|(def, info)| Field::new(&def.name, arrow_type(info.column_type), true));
-        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-        Ok(Self { shared: Arc::new(Shared { scan, def, info, source, counters }), schema })
+        let shared = Shared { scan, def, info, source, counters };
+        let schema = Arc::new(shared.schema());
+        Ok(Self { shared: Arc::new(shared), schema })
     }
 }
 
 impl Shared {
+    /// All columns of the scan.
+    fn schema(&self) -> Schema {
+        let fields = self.def.columns.iter().zip(&self.info.columns);
+        let fields = fields.map(|(def, info)| Field::new(&def.name, arrow_type(info.column_type), true));
+        Schema::new(fields.collect::<Vec<_>>())
+    }
+
     /// Layout of the columns at `projection`, in that order.
     fn layout(&self, projection: &[usize]) -> Result<Layout> {
         let mut columns = Vec::with_capacity(projection.len());
@@ -252,6 +266,14 @@ impl Executions {
     }
 }
 
+/// Predicates of a scan.
+#[derive(Debug)]
+struct Filters {
+    /// Conjuncts, over the columns of the table.
+    predicates: Vec<Arc<dyn PhysicalExpr>>,
+    plan: Arc<FilterPlan>,
+}
+
 /// Reads a heap relation.
 #[derive(Debug)]
 pub struct HeapScanExec {
@@ -260,6 +282,8 @@ pub struct HeapScanExec {
     projection: Vec<usize>,
     /// No more rows than these are needed.
     limit: Option<usize>,
+    /// What drops rows here; never beside a limit, which counts rows before it.
+    filters: Option<Arc<Filters>>,
     properties: Arc<PlanProperties>,
     executions: Mutex<Executions>,
     metrics: ExecutionPlanMetricsSet,
@@ -289,10 +313,35 @@ impl HeapScanExec {
             layout,
             projection,
             limit,
+            filters: None,
             properties: Arc::new(properties),
             executions: Mutex::default(),
             metrics: ExecutionPlanMetricsSet::new(),
         })
+    }
+
+    /// This scan with other columns and predicates (over the columns of the table).
+    fn with(&self, projection: Vec<usize>, predicates: Vec<Arc<dyn PhysicalExpr>>) -> Result<Self> {
+        let table = self.shared.schema();
+        let schema = Arc::new(table.project(&projection)?);
+        let partitions = self.properties.output_partitioning().partition_count();
+        let mut scan = Self::try_new(Arc::clone(&self.shared), schema, projection, self.limit, partitions)?;
+        if !predicates.is_empty() {
+            let cost = |column: usize| self.shared.info.columns.get(column).map_or(0, decoding_cost);
+            let plan = FilterPlan::try_new(
+                &predicates,
+                &scan.projection,
+                &table,
+                |columns| self.shared.layout(columns),
+                cost,
+            )?;
+            scan.filters = Some(Arc::new(Filters { predicates, plan: Arc::new(plan) }));
+        }
+        Ok(scan)
+    }
+
+    fn predicates(&self) -> &[Arc<dyn PhysicalExpr>] {
+        self.filters.as_ref().map_or(&[], |filters| &filters.predicates)
     }
 
     /// Blocks of one range: less than a chunk where a limit needs only a few rows.
@@ -305,6 +354,16 @@ impl HeapScanExec {
             _ => CHUNK_BLOCKS,
         }
     }
+}
+
+/// What decoding a column costs, beside others: the walk to it and the value.
+fn decoding_cost(column: &ScanColumnInfo) -> u32 {
+    let value = match column.column_type {
+        ColumnType::Text | ColumnType::Bpchar { .. } | ColumnType::NumericVar | ColumnType::Opaque => 8,
+        ColumnType::Numeric { .. } => 4,
+        _ => 1,
+    };
+    value + u32::from(column.attnum)
 }
 
 impl DisplayAs for HeapScanExec {
@@ -321,10 +380,22 @@ impl DisplayAs for HeapScanExec {
             write!(f, ", alias={}", def.alias)?;
         }
         write!(f, ", columns=[{}], blocks={}", columns.join(", "), self.shared.info.blocks)?;
-        match self.limit {
-            Some(limit) => write!(f, ", limit={limit}"),
-            None => Ok(()),
+        if let Some(limit) = self.limit {
+            write!(f, ", limit={limit}")?;
         }
+        let (dynamic, fixed): (Vec<_>, Vec<_>) =
+            self.predicates().iter().partition(|predicate| filter::is_dynamic(predicate));
+        for (index, predicate) in fixed.iter().enumerate() {
+            write!(f, "{}{predicate}", if index == 0 { ", filter=" } else { " AND " })?;
+        }
+        // What they hold is known at run time only, and may be long.
+        for predicate in dynamic {
+            let columns = datafusion::physical_expr::utils::collect_columns(predicate);
+            let mut columns: Vec<&str> = columns.iter().map(|column| column.name()).collect();
+            columns.sort_unstable();
+            write!(f, ", dynamic filter=[{}]", columns.join(", "))?;
+        }
+        Ok(())
     }
 }
 
@@ -343,9 +414,43 @@ impl ExecutionPlan for HeapScanExec {
 
     fn apply_expressions(
         &self,
-        _f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> DataFusionResult<TreeNodeRecursion>,
+        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> DataFusionResult<TreeNodeRecursion>,
     ) -> DataFusionResult<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
+        apply_expression_roots(self.predicates(), f)
+    }
+
+    fn handle_child_pushdown_result(
+        &self,
+        _phase: FilterPushdownPhase,
+        child_pushdown_result: ChildPushdownResult,
+        _config: &ConfigOptions,
+    ) -> DataFusionResult<FilterPushdownPropagation<Arc<dyn ExecutionPlan>>> {
+        let offered = child_pushdown_result.parent_filters;
+        if self.limit.is_some() || offered.is_empty() {
+            let filters = vec![PushedDown::No; offered.len()];
+            return Ok(FilterPushdownPropagation { filters, updated_node: None });
+        }
+        let mut predicates = self.predicates().to_vec();
+        for offered in &offered {
+            let moved = filter::with_positions(&offered.filter, |column| self.projection.get(column).copied());
+            predicates.push(moved.map_err(external)?);
+        }
+        let scan = self.with(self.projection.clone(), predicates).map_err(external)?;
+        let filters = vec![PushedDown::Yes; offered.len()];
+        Ok(FilterPushdownPropagation { filters, updated_node: Some(Arc::new(scan)) })
+    }
+
+    fn try_swapping_with_projection(
+        &self,
+        projection: &ProjectionExec,
+    ) -> DataFusionResult<Option<Arc<dyn ExecutionPlan>>> {
+        let kept = projection.expr().iter().map(|output| {
+            let column = output.expr.downcast_ref::<ColumnExpr>()?;
+            (column.name() == output.alias).then(|| self.projection.get(column.index()).copied()).flatten()
+        });
+        let Some(kept) = kept.collect::<Option<Vec<usize>>>() else { return Ok(None) };
+        let scan = self.with(kept, self.predicates().to_vec()).map_err(external)?;
+        Ok(Some(Arc::new(scan)))
     }
 
     fn replace_children(
@@ -369,6 +474,7 @@ impl ExecutionPlan for HeapScanExec {
             layout: Arc::clone(&self.layout),
             projection: self.projection.clone(),
             limit: self.limit,
+            filters: self.filters.clone(),
             properties: Arc::clone(&self.properties),
             executions: Mutex::default(),
             metrics: ExecutionPlanMetricsSet::new(),

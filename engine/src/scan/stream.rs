@@ -7,6 +7,7 @@
 //! - A frame is held only while its pages are decoded or wait for the consumer; dropping the stream gives all of them back,
 //!   and abandons the ranges under way.
 
+use super::filter::{FilteredDecoder, PageRows};
 use super::{ChunkQueue, HeapScanExec, PageBytes, RangeEvent, Shared, WideTuple};
 use crate::error::{Error, Result, external};
 use arrow::array::{RecordBatch, RecordBatchOptions};
@@ -16,7 +17,7 @@ use datafusion::execution::RecordBatchStream;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::metrics::{BaselineMetrics, Count, MetricBuilder};
 use fusion_common::BlockNumber;
-use fusion_heapscan::{ColumnDecoder, Flattened};
+use fusion_heapscan::{ColumnDecoder, Flattened, prefetch};
 use fusion_proto::page_frame::PageFrame;
 use futures::Stream;
 use std::pin::Pin;
@@ -50,11 +51,19 @@ fn protocol(what: &'static str) -> Error {
     Error::Protocol(fusion_proto::Error::Unexpected(what))
 }
 
+/// What makes batches of pages.
+enum Rows {
+    /// All visible rows.
+    All(ColumnDecoder),
+    /// Those that pass the scan's predicates; such a scan has no limit.
+    Filtered(Box<FilteredDecoder>),
+}
+
 pub(super) struct ScanStream {
     shared: Arc<Shared>,
     schema: SchemaRef,
     queue: Arc<ChunkQueue>,
-    decoder: ColumnDecoder,
+    rows: Rows,
     batch_rows: usize,
     read_ahead: usize,
     /// Rows that are still wanted.
@@ -77,7 +86,10 @@ impl ScanStream {
             shared: Arc::clone(&scan.shared),
             schema: scan.schema(),
             queue,
-            decoder: ColumnDecoder::new(Arc::clone(&scan.layout), batch_rows),
+            rows: match &scan.filters {
+                None => Rows::All(ColumnDecoder::new(Arc::clone(&scan.layout), batch_rows)),
+                Some(filters) => Rows::Filtered(Box::new(FilteredDecoder::new(Arc::clone(&filters.plan), batch_rows))),
+            },
             batch_rows,
             read_ahead: if scan.limit.is_some() { 1 } else { READ_AHEAD_RANGES },
             remaining: scan.limit.unwrap_or(usize::MAX),
@@ -104,7 +116,7 @@ impl ScanStream {
         Ok(())
     }
 
-    /// Decodes pages of the current frame until the batch is full or the frame is done.
+    /// Decodes pages of the current frame: under predicates all of them, otherwise until the batch is full.
     fn decode(&mut self) -> Result<()> {
         let Some(current) = &mut self.current else {
             return Ok(());
@@ -113,9 +125,12 @@ impl ScanStream {
         let range = self.ranges.iter_mut().find(|range| range.number == current.range);
         let range = range.ok_or_else(|| protocol("pages of a range that is done"))?;
         let wanted = self.batch_rows.min(self.remaining);
-        let (mut rows, mut pages) = (0, 0);
-        while current.next < frame.entries().len() && self.decoder.rows() < wanted {
-            let Some(entry) = frame.entries().get(current.next) else { break };
+        let (mut rows, first) = (0, current.next);
+        let mut pages = Vec::new();
+        while let Some(entry) = frame.entries().get(current.next) {
+            if matches!(&self.rows, Rows::All(decoder) if decoder.rows() >= wanted) {
+                break;
+            }
             if entry.block < range.next || u64::from(entry.block) >= range.end {
                 return Err(protocol("block outside of its range or out of order"));
             }
@@ -128,17 +143,28 @@ impl ScanStream {
             }
             let wide = self.wide.iter().filter(|wide| wide.block == entry.block);
             flattened.extend(wide.map(|wide| Flattened { offset_number: wide.offset_number, tuple: &wide.tuple }));
-            rows += self.decoder.append_page(entry.block, image, &entry.visible, &flattened)?;
-            if !self.wide.is_empty() {
-                self.wide.retain(|wide| wide.block != entry.block);
+            match &mut self.rows {
+                Rows::All(decoder) => {
+                    if let Some(next) = frame.image(current.next + 1) {
+                        prefetch(next);
+                    }
+                    rows += decoder.append_page(entry.block, image, &entry.visible, &flattened)?;
+                }
+                Rows::Filtered(_) => {
+                    pages.push(PageRows { block: entry.block, image, rows: entry.visible, flattened });
+                }
             }
             current.next += 1;
-            pages += 1;
         }
-        let done = current.next >= frame.entries().len();
-        self.shared.counters.add_decoded(pages, rows as u64);
-        self.pages_read.add(pages as usize);
-        if done {
+        if let Rows::Filtered(decoder) = &mut self.rows {
+            rows = decoder.append_frame(pages)?;
+        }
+        self.shared.counters.add_decoded((current.next - first) as u64, rows as u64);
+        self.pages_read.add(current.next - first);
+        if let Some(first) = frame.entries().get(first) {
+            self.wide.retain(|wide| !(first.block..range.next).contains(&wide.block));
+        }
+        if current.next >= frame.entries().len() {
             self.current = None;
         }
         Ok(())
@@ -160,26 +186,39 @@ impl ScanStream {
         Ok(())
     }
 
-    /// The rows decoded so far.
-    fn batch(&mut self) -> Result<RecordBatch> {
-        let rows = self.decoder.rows();
-        let columns = self.decoder.finish()?;
-        let options = RecordBatchOptions::new().with_row_count(Some(rows));
-        let mut batch = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?;
-        if rows > self.remaining {
-            batch = batch.slice(0, self.remaining);
+    /// A batch, if there is a full one; or whatever is left, when no more pages come (`last`).
+    fn batch(&mut self, last: bool) -> Result<Option<RecordBatch>> {
+        match &mut self.rows {
+            Rows::All(decoder) => {
+                let rows = decoder.rows();
+                if rows == 0 || (!last && rows < self.batch_rows.min(self.remaining)) {
+                    return Ok(None);
+                }
+                let options = RecordBatchOptions::new().with_row_count(Some(rows));
+                let schema = Arc::clone(&self.schema);
+                let mut batch = RecordBatch::try_new_with_options(schema, decoder.finish()?, &options)?;
+                if rows > self.remaining {
+                    batch = batch.slice(0, self.remaining);
+                }
+                self.remaining -= batch.num_rows();
+                Ok(Some(batch))
+            }
+            Rows::Filtered(decoder) => {
+                if last {
+                    decoder.finish()?;
+                }
+                Ok(decoder.next_batch())
+            }
         }
-        self.remaining -= batch.num_rows();
-        Ok(batch)
     }
 
     fn poll_batch(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<RecordBatch>>> {
         loop {
-            if self.decoder.rows() >= self.batch_rows.min(self.remaining) {
-                if self.remaining == 0 {
-                    return Poll::Ready(Ok(None));
-                }
-                return Poll::Ready(self.batch().map(Some));
+            if self.remaining == 0 {
+                return Poll::Ready(Ok(None));
+            }
+            if let Some(batch) = self.batch(false)? {
+                return Poll::Ready(Ok(Some(batch)));
             }
             self.ask()?;
             if self.current.is_some() {
@@ -187,10 +226,7 @@ impl ScanStream {
                 let _timer = elapsed.timer();
                 self.decode()?;
             } else if self.ranges.is_empty() {
-                if self.decoder.rows() == 0 {
-                    return Poll::Ready(Ok(None));
-                }
-                return Poll::Ready(self.batch().map(Some));
+                return Poll::Ready(self.batch(true));
             } else {
                 // The sender that the stream keeps never sends, but without another one nothing can come.
                 let event = match ready!(self.events.poll_recv(context)) {

@@ -72,19 +72,28 @@ struct Open {
     next_range: u32,
     /// Frames that the backend holds to fill them.
     granted: usize,
+    /// Blocks of each scan that nobody has asked for yet.
+    unread: Vec<u32>,
 }
 
 /// Where the pages of a range go.
 #[derive(Debug)]
 struct Route {
+    scan: ScanId,
     events: mpsc::UnboundedSender<RangeEvent>,
     /// Frames that are expected, at least one until the range is done.
     expected_frames: u32,
 }
 
 impl Open {
-    fn new(inbox: Arc<Inbox>) -> Self {
-        Self { inbox, ranges: HashMap::new(), next_range: 0, granted: 0 }
+    fn new(inbox: Arc<Inbox>, unread: Vec<u32>) -> Self {
+        Self { inbox, ranges: HashMap::new(), next_range: 0, granted: 0, unread }
+    }
+
+    /// Whether no other scan needs frames, now or later.
+    fn is_last_scan(&self, scan: ScanId) -> bool {
+        self.unread.iter().enumerate().all(|(other, &blocks)| blocks == 0 || other == usize::from(scan.0))
+            && self.ranges.values().all(|route| route.scan == scan)
     }
 
     /// How many frames the backend can fill with what has been asked for.
@@ -143,14 +152,14 @@ impl Session {
         }
     }
 
-    /// Opens a query.
-    fn open_query(&self, query: QueryId, inbox: Arc<Inbox>) -> Result<()> {
+    /// Opens a query over relations of so many blocks.
+    fn open_query(&self, query: QueryId, inbox: Arc<Inbox>, blocks: Vec<u32>) -> Result<()> {
         let mut state = self.state();
         if state.closed {
             return Err(Error::Canceled);
         }
         state.book.open(query)?;
-        state.queries.insert(query, Open::new(inbox));
+        state.queries.insert(query, Open::new(inbox, blocks));
         Ok(())
     }
 
@@ -179,7 +188,10 @@ impl Session {
         let open = state.queries.get_mut(&query).ok_or(Error::Canceled)?;
         let range = open.next_range;
         open.next_range += 1;
-        open.ranges.insert(range, Route { events, expected_frames: count.div_ceil(IMAGES_PER_FRAME).max(1) });
+        if let Some(unread) = open.unread.get_mut(usize::from(scan.0)) {
+            *unread = unread.saturating_sub(count);
+        }
+        open.ranges.insert(range, Route { scan, events, expected_frames: count.div_ceil(IMAGES_PER_FRAME).max(1) });
         self.send(FromEngine::ReadRange { query, range, scan, first_block, count });
         self.distribute(&mut state);
         Ok(range)
@@ -201,9 +213,10 @@ impl Session {
             return Err(Error::Protocol(fusion_proto::Error::Unexpected("pages of a range that nobody asked for")));
         };
         route.expected_frames = route.expected_frames.saturating_sub(1).max(1);
-        let events = route.events.clone();
+        let (events, scan) = (route.events.clone(), route.scan);
         // A scan whose consumer waits for another scan must not keep the frames that the other one needs.
-        let copy = state.book.is_crowded(query).then(|| CopiedPages::new(frame.bytes(), &inbox));
+        let crowded = !open.is_last_scan(scan) && state.book.is_crowded(query);
+        let copy = crowded.then(|| CopiedPages::new(frame.bytes(), &inbox));
         let (pages, frame): (Option<Box<dyn PageBytes>>, _) = match copy {
             None => (None, Some(frame)),
             Some(copy) => {

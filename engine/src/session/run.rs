@@ -25,6 +25,7 @@ use fusion_common::{ColumnType, ScanId, SqlError, SqlState};
 use fusion_proto::codec;
 use fusion_proto::message::{Execute, FromEngine};
 use fusion_proto::plan::Plan;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::task::JoinHandle;
@@ -46,7 +47,8 @@ pub fn start(session: &Arc<Session>, execute: Box<Execute>, kind: Kind) -> Resul
     let query = execute.query;
     let engine = session.engine();
     let inbox = Arc::new(Inbox::new(&engine.runtime.memory_pool));
-    match session.open_query(query, Arc::clone(&inbox)) {
+    let blocks = execute.scans.iter().map(|scan| scan.blocks).collect();
+    match session.open_query(query, Arc::clone(&inbox), blocks) {
         Ok(()) => {}
         Err(error @ Error::Protocol(_)) => return Err(error),
         Err(error) => {
@@ -159,11 +161,20 @@ fn bind_scans(handle: &QueryHandle, plan: &Plan, execute: &Execute) -> Result<Ve
     }
     let source: Arc<dyn PageSource> = Arc::new(handle.clone());
     let scans = plan.scans.iter().zip(&execute.scans).enumerate();
+    let mut names = HashSet::new();
     scans
         .map(|(index, (def, info))| {
             let scan = ScanId(u16::try_from(index).map_err(|_| Error::internal("too many scans"))?);
             let counters = Arc::clone(handle.counters());
-            let table = HeapTable::try_new(scan, def.clone(), info.clone(), Arc::clone(&source), counters)?;
+            let mut def = def.clone();
+            // Some rules of DataFusion's physical optimizer find columns by their bare names.
+            for column in &mut def.columns {
+                if !names.insert(column.name.clone()) {
+                    column.name = format!("{}#{index}", column.name);
+                    names.insert(column.name.clone());
+                }
+            }
+            let table = HeapTable::try_new(scan, def, info.clone(), Arc::clone(&source), counters)?;
             Ok(Arc::new(table) as Arc<dyn TableProvider>)
         })
         .collect()
