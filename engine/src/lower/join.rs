@@ -33,11 +33,20 @@ struct Inputs {
 }
 
 impl Inputs {
-    fn new(relations: &[&Relation]) -> Self {
-        let owners = relations.iter().enumerate();
-        let owners =
-            owners.flat_map(|(input, relation)| (0..relation.columns.len()).map(move |column| (input, Some(column))));
-        Self { owners: owners.collect() }
+    /// Of two sides of a join: `width` columns of the left, where the relation's own begin at `offset`, then the right's.
+    fn beside(width: usize, offset: usize, right: &Relation) -> Self {
+        let left = (0..width).map(|column| (0, Some(column.wrapping_sub(offset))));
+        Self { owners: left.chain((0..right.columns.len()).map(|column| (1, Some(column)))).collect() }
+    }
+
+    /// The columns of the left and of the right side that an equality of both equates; None where a side is computed.
+    fn equated_columns(&self, conjunct: &ir::Expr) -> Option<(Option<usize>, Option<usize>)> {
+        let (l, r) = sides(conjunct)?;
+        match (self.of(l), self.of(r)) {
+            (0b01, 0b10) => Some((self.column(l), self.column(r))),
+            (0b10, 0b01) => Some((self.column(r), self.column(l))),
+            _ => None,
+        }
     }
 
     /// The inputs that an expression names.
@@ -132,6 +141,16 @@ pub fn inner(
     depth: usize,
 ) -> Result<Relation> {
     let relations = inputs.iter().map(|input| lowering.rel(input, depth)).collect::<Result<Vec<_>>>()?;
+    inner_of(lowering, relations, predicates, depth)
+}
+
+/// The same over lowered inputs.
+fn inner_of(
+    lowering: &mut Lowering<'_>,
+    relations: Vec<Relation>,
+    predicates: &[ir::Expr],
+    depth: usize,
+) -> Result<Relation> {
     let columns: Vec<Held> = relations.iter().flat_map(|relation| relation.columns.iter().cloned()).collect();
     let scope = Scope { columns: &columns, params: lowering.params, depth };
     let predicates = conjuncts(predicates);
@@ -369,26 +388,125 @@ pub fn outer(
     predicates: &[ir::Expr],
     depth: usize,
 ) -> Result<Relation> {
+    if let (JoinKind::Semi | JoinKind::Anti, Some((inputs, inner, chain))) = (kind, keeping_chain(left)) {
+        let chain: Vec<Keeping<'_>> = chain.into_iter().chain([Keeping { kind, right, predicates }]).collect();
+        return keeping(lowering, inputs, inner, chain, depth);
+    }
+    let left = Left::of(lowering.rel(left, depth)?);
     let right = lowering.rel(right, depth)?;
     outer_of(lowering, kind, left, right, predicates, depth)
 }
 
-/// The same with a right side that is lowered already.
+/// A semi or anti join of a chain of them over an inner-join component.
+#[derive(Clone, Copy)]
+struct Keeping<'e> {
+    kind: JoinKind,
+    right: &'e ir::Rel,
+    predicates: &'e [ir::Expr],
+}
+
+/// Inputs and predicates of the inner-join component below `rel`, with the semi and anti joins between, lowest first.
+fn keeping_chain(rel: &ir::Rel) -> Option<(&[ir::Rel], &[ir::Expr], Vec<Keeping<'_>>)> {
+    match rel {
+        ir::Rel::InnerJoin { inputs, predicates } => Some((inputs, predicates, Vec::new())),
+        ir::Rel::Join { kind: kind @ (JoinKind::Semi | JoinKind::Anti), left, right, predicates } => {
+            let (inputs, inner, mut chain) = keeping_chain(left)?;
+            chain.push(Keeping { kind: *kind, right, predicates });
+            Some((inputs, inner, chain))
+        }
+        _ => None,
+    }
+}
+
+/// Semi and anti joins over an inner-join component. A semi join that tests one input only, and is expected to drop most of its rows at
+/// little cost, is applied to that input, so that the join order counts it.
+fn keeping(
+    lowering: &mut Lowering<'_>,
+    inputs: &[ir::Rel],
+    inner: &[ir::Expr],
+    chain: Vec<Keeping<'_>>,
+    depth: usize,
+) -> Result<Relation> {
+    let mut relations = inputs.iter().map(|input| lowering.rel(input, depth)).collect::<Result<Vec<_>>>()?;
+    let columns: Vec<Held> = relations.iter().flat_map(|relation| relation.columns.iter().cloned()).collect();
+    let mut late = Vec::new();
+    for Keeping { kind, right, predicates } in chain {
+        let right = lowering.rel(right, depth)?;
+        let tested = tested_input(&relations, predicates).filter(|_| kind == JoinKind::Semi);
+        match tested.and_then(|(input, offset)| Some((relations.get_mut(input)?, offset))) {
+            Some((relation, offset)) if is_worthwhile(relation, offset, &right, columns.len(), predicates) => {
+                let left = Left { relation: relation.clone(), columns: columns.clone(), offset };
+                *relation = outer_of(lowering, kind, left, right, predicates, depth)?;
+            }
+            _ => late.push((kind, right, predicates)),
+        }
+    }
+    let mut relation = inner_of(lowering, relations, inner, depth)?;
+    for (kind, right, predicates) in late {
+        relation = outer_of(lowering, kind, Left::of(relation), right, predicates, depth)?;
+    }
+    Ok(relation)
+}
+
+/// The only input whose columns `predicates` have, and the position of its first column.
+fn tested_input(relations: &[Relation], predicates: &[ir::Expr]) -> Option<(usize, usize)> {
+    let mut offset = 0;
+    let mut ranges = Vec::with_capacity(relations.len());
+    for relation in relations {
+        ranges.push(offset..offset + relation.columns.len());
+        offset += relation.columns.len();
+    }
+    let mut tested = Vec::new();
+    for predicate in predicates {
+        for_each_column(predicate, &mut |column| {
+            let input = ranges.iter().position(|range| range.contains(&(column as usize)));
+            tested.extend(input.filter(|input| !tested.contains(input)));
+        });
+    }
+    match tested[..] {
+        [input] => Some((input, ranges.get(input)?.start)),
+        _ => None,
+    }
+}
+
+/// Whether a semi join drops at least half of the rows, with a hash table that is small beside them.
+fn is_worthwhile(left: &Relation, offset: usize, right: &Relation, width: usize, predicates: &[ir::Expr]) -> bool {
+    let owners = Inputs::beside(width, offset, right);
+    let equalities: Vec<_> = predicates.iter().filter_map(|predicate| owners.equated_columns(predicate)).collect();
+    !equalities.is_empty()
+        && 2.0 * right.estimate.rows <= left.estimate.rows
+        && matched(&left.estimate, &right.estimate, &equalities) <= 0.5
+}
+
+/// The left side of a join. The predicates count `columns`, of which those from `offset` on are the relation's own.
+struct Left {
+    relation: Relation,
+    columns: Vec<Held>,
+    offset: usize,
+}
+
+impl Left {
+    fn of(relation: Relation) -> Self {
+        Self { columns: relation.columns.clone(), relation, offset: 0 }
+    }
+}
+
+/// As [`outer`], over lowered sides.
 fn outer_of(
     lowering: &mut Lowering<'_>,
     kind: JoinKind,
-    left: &ir::Rel,
+    left: Left,
     right: Relation,
     predicates: &[ir::Expr],
     depth: usize,
 ) -> Result<Relation> {
-    let left = lowering.rel(left, depth)?;
-    let both: Vec<Held> = left.columns.iter().chain(&right.columns).cloned().collect();
+    let Left { relation: left, columns, offset } = left;
+    let owners = Inputs::beside(columns.len(), offset, &right);
+    let both: Vec<Held> = columns.into_iter().chain(right.columns.iter().cloned()).collect();
     if both.len() > 2 * MAX_TUPLE_ATTRIBUTES {
         return Err(Error::Unsupported("a join of so many columns".into()));
     }
     let scope = Scope { columns: &both, params: lowering.params, depth };
-    let owners = Inputs::new(&[&left, &right]);
     let (mut condition, mut equalities) = (Condition::default(), Vec::new());
     for conjunct in conjuncts(predicates) {
         let equality = never_null_equality(&conjunct, scope)?.unwrap_or(&conjunct);

@@ -32,7 +32,12 @@ pub(super) enum Outer<'q> {
     /// Nothing.
     None,
     /// Conjuncts with outer columns are set aside: those of `own expression = outer expression`, whose own sides are carried.
-    Keys(Vec<Key<'q>>),
+    Keys {
+        /// Those conjuncts.
+        keys: Vec<Key<'q>>,
+        /// Rows around, if they are known before and few: only what equals one of them is needed.
+        among: Option<Bound<'q>>,
+    },
     /// The domain; its columns are one level up.
     Domain(Bound<'q>),
 }
@@ -97,7 +102,7 @@ impl<'q> Translator<'q, '_> {
             }
             Way::Conjuncts => self.by_conjuncts(left, query, need),
             Way::Keys(keys) => {
-                let output = self.sub_select(query, Outer::Keys(keys.clone()))?;
+                let output = self.sub_select(query, Outer::Keys { keys: keys.clone(), among: None })?;
                 let scope = Scope::new(left.columns.iter().map(Column::seen_below).collect());
                 let first = left.columns.len() + output.columns.len();
                 let mut predicates = Vec::with_capacity(keys.len());
@@ -266,8 +271,11 @@ impl<'q> Translator<'q, '_> {
                 let carried = domain.columns.iter().map(|column| column.source).collect();
                 Ok((self.rows_of(query, Correlated::Here, Some(domain))?.bound, carried))
             }
-            Outer::Keys(keys) => {
-                let bound = self.rows_of(query, Correlated::Aside, None)?.bound;
+            Outer::Keys { keys, among } => {
+                let mut bound = self.rows_of(query, Correlated::Aside, None)?.bound;
+                if let Some(among) = among {
+                    bound = self.only_among(bound, &keys, among)?;
+                }
                 let scope = Scope::new(bound.columns.clone());
                 let (mut exprs, mut columns) = (bound.all(), bound.columns);
                 let mut carried = Vec::with_capacity(keys.len());
@@ -281,6 +289,19 @@ impl<'q> Translator<'q, '_> {
                 Ok((Bound { rel: Rel::Project { input: Box::new(bound.rel), exprs }, columns }, carried))
             }
         }
+    }
+
+    /// The rows of a sub-select that equal one of `among` by the keys.
+    fn only_among(&mut self, bound: Bound<'q>, keys: &[Key<'q>], among: Bound<'q>) -> Result<Bound<'q>> {
+        let around = among.columns.iter().map(Column::seen_below);
+        let scope = Scope::new(bound.columns.iter().cloned().chain(around).collect());
+        let mut predicates = Vec::with_capacity(keys.len());
+        for key in keys {
+            let own = self.expr(key.own, &scope)?;
+            predicates.push(self.key_equality(key, own, &scope)?);
+        }
+        let rel = Rel::Join { kind: JoinKind::Semi, left: Box::new(bound.rel), right: Box::new(among.rel), predicates };
+        Ok(Bound { rel, columns: bound.columns })
     }
 
     /// Gives each row of the domain its group: what an aggregation without GROUP BY gives over no rows is 0 for counts, else NULL.

@@ -11,7 +11,7 @@ use super::correlate::{Key, Need};
 use super::expr::is_parameter;
 use super::scope::{Bound, Column, Scope, Source, visit_columns};
 use super::select::Place;
-use super::sublink::{Scalar, semi_join};
+use super::sublink::{Scalar, SemiJoin, semi_join};
 use super::{Refusal, Result, ScanRelation, Translator};
 use crate::pg::node::{BoolOp, Node, NodeRef, Var, Walk};
 use crate::pg::query::{JoinTree, OuterKind, QueryRef, RangeEntry, RangeKind};
@@ -78,33 +78,42 @@ impl<'q> Translator<'q, '_> {
         mut component: Component<'q>,
     ) -> Result<From<'q>> {
         self.nested(|translator| translator.gather(level, tree, &mut component))?;
-        let Component { mut inputs, quals, dependent } = component;
+        let Component { inputs, quals, dependent } = component;
         let is_late = |conjunct: NodeRef<'q>| {
             let of_dependent = |node: NodeRef<'q>| matches!(node.view(), Node::Var(var) if dependent.iter().any(|item| item.rtindex == var.rtindex));
             !dependent.is_empty() && conjunct.any(of_dependent)
         };
 
-        let (mut plain, mut keyed, mut semi_joins) = (Vec::new(), Vec::new(), Vec::new());
+        let mut inner = InnerInputs { inputs, plain: Vec::new(), semi_joins: Vec::new() };
+        let (mut with_sublinks, mut keyed) = (Vec::new(), Vec::new());
         let (mut late, mut aside) = (Vec::new(), Vec::new());
         for conjunct in quals {
             if correlated == Correlated::Aside && !conjunct.outer_columns().is_empty() {
                 aside.push(conjunct);
             } else if let Some(join) = semi_join(conjunct) {
-                semi_joins.push(join);
+                inner.semi_joins.push(join);
             } else if is_late(conjunct) {
                 late.push(conjunct);
             } else if !has_sublink(conjunct) {
-                plain.push(conjunct);
-            } else if let Some(scalars) = self.scalars_to_join(conjunct)? {
-                for Scalar { bound, keys } in scalars {
-                    keyed.extend(keys.into_iter().map(|(column, key)| (inputs.len(), column, key)));
-                    inputs.push(bound);
-                }
-                plain.push(conjunct);
+                inner.plain.push(conjunct);
             } else {
-                late.push(conjunct);
+                with_sublinks.push(conjunct);
             }
         }
+        let mut joined = Vec::new();
+        for conjunct in with_sublinks {
+            let Some(scalars) = self.scalars_to_join(conjunct, &mut inner)? else {
+                late.push(conjunct);
+                continue;
+            };
+            for Scalar { bound, keys } in scalars {
+                keyed.extend(keys.into_iter().map(|(column, key)| (inner.inputs.len(), column, key)));
+                inner.inputs.push(bound);
+            }
+            joined.push(conjunct);
+        }
+        let InnerInputs { inputs, mut plain, semi_joins } = inner;
+        plain.extend(joined);
         let mut bound = self.inner_join(inputs, &plain, &keyed)?;
         for item in dependent {
             bound = self.join_dependent(bound, &item, None, Vec::new())?;
@@ -118,6 +127,44 @@ impl<'q> Translator<'q, '_> {
             bound = bound.filter(vec![predicate]);
         }
         Ok(From { bound, aside })
+    }
+
+    /// The input that has all outer columns of `keys`, if its own conjuncts leave few of its rows: they are applied to it now, and it
+    /// is shared, so that a sub-select need only look at rows that equal one of these.
+    pub(super) fn few_rows(&mut self, inner: &mut InnerInputs<'q>, keys: &[Key<'q>]) -> Result<Option<Bound<'q>>> {
+        let vars: Vec<Var> = keys.iter().flat_map(|key| key.outer.outer_columns()).collect();
+        let Some(Var { rtindex, .. }) = vars.first().copied() else { return Ok(None) };
+        if vars.iter().any(|var| var.level != 1 || var.rtindex != rtindex) {
+            return Ok(None);
+        }
+        let has_all = |input: &Bound<'q>| {
+            vars.iter().all(|var| input.position(Source::Column(Var { level: 0, ..*var })).is_some())
+        };
+        let Some(at) = inner.inputs.iter().position(has_all) else { return Ok(None) };
+        let scan = match inner.inputs[at].rel {
+            Rel::Shared { .. } => return Ok(Some(inner.inputs[at].clone())),
+            Rel::Scan { scan, .. } => scan,
+            _ => return Ok(None),
+        };
+        let is_own = |conjunct: &NodeRef<'q>| {
+            let of_other =
+                |node: NodeRef<'q>| matches!(node.view(), Node::Var(var) if var.rtindex != rtindex || var.level > 0);
+            conjunct.has_columns_of_level(0) && !conjunct.any(of_other)
+        };
+        let (own, others): (Vec<_>, Vec<_>) = inner.plain.iter().copied().partition(is_own);
+        let (tests, other_joins): (Vec<_>, Vec<_>) =
+            inner.semi_joins.iter().copied().partition(|join| join.tests_only(rtindex));
+        let mut bound = self.inner_join(vec![inner.inputs[at].clone()], &own, &[])?;
+        let rows = self.scans.get(usize::from(scan.0)).map_or(0.0, |scan| scan.rows);
+        if tests.is_empty() && scanned_rows(&bound.rel).is_none_or(|filtered| filtered > FEW_ROWS * rows) {
+            return Ok(None);
+        }
+        for join in tests {
+            bound = self.join_sublink(bound, join)?;
+        }
+        inner.inputs[at] = self.share(bound);
+        (inner.plain, inner.semi_joins) = (others, other_joins);
+        Ok(Some(inner.inputs[at].clone()))
     }
 
     /// Collects the inputs and conjuncts of nested inner joins.
@@ -465,6 +512,26 @@ struct Component<'q> {
     inputs: Vec<Bound<'q>>,
     quals: Vec<NodeRef<'q>>,
     dependent: Vec<Dependent<'q>>,
+}
+
+/// The inputs of an inner join, and the conjuncts that have no place yet.
+pub(super) struct InnerInputs<'q> {
+    inputs: Vec<Bound<'q>>,
+    /// Without sub-selects.
+    plain: Vec<NodeRef<'q>>,
+    semi_joins: Vec<SemiJoin<'q>>,
+}
+
+/// The fraction of a relation's rows up to which they are few enough to look for them in a sub-select first.
+const FEW_ROWS: f64 = 0.2;
+
+/// The estimated rows of a filtered scan.
+fn scanned_rows(rel: &Rel) -> Option<f64> {
+    match rel {
+        Rel::Scan { filtered_rows, .. } => Some(*filtered_rows),
+        Rel::Filter { input, .. } => scanned_rows(input),
+        _ => None,
+    }
 }
 
 /// A FROM item that depends on others.

@@ -48,6 +48,7 @@ pub(super) struct Scope<'q> {
 }
 
 /// A relation with the meaning of its columns.
+#[derive(Clone)]
 pub(super) struct Bound<'q> {
     pub rel: Rel,
     pub columns: Vec<Column<'q>>,

@@ -89,7 +89,7 @@ impl<'q> Translator<'q, '_> {
     pub(super) fn clauses(&mut self, query: QueryRef<'q>, place: Place, outer: Outer<'q>) -> Result<Output> {
         let domain = match &outer {
             Outer::Domain(domain) => Some(Bound { rel: domain.rel.clone(), columns: domain.columns.clone() }),
-            Outer::None | Outer::Keys(_) => None,
+            Outer::None | Outer::Keys { .. } => None,
         };
         let (bound, carried) = match query.set_operations() {
             Some(tree) => (self.set_operations(query, tree)?, Vec::new()),

@@ -15,6 +15,7 @@
 //! fails in the engine (`AtMostOne`), as does PostgreSQL, whose error the native plan then raises.
 
 use super::correlate::{Key, Need, Outer, correlated_conjuncts, counts};
+use super::from::InnerInputs;
 use super::scope::{Bound, Column, Scope, Source, Typed, shift_columns, visit_columns};
 use super::select::{Output, Place};
 use super::{Refusal, Result, Translator};
@@ -65,6 +66,23 @@ pub(super) fn semi_join(conjunct: NodeRef<'_>) -> Option<SemiJoin<'_>> {
             _ => None,
         },
         _ => None,
+    }
+}
+
+impl<'q> SemiJoin<'q> {
+    /// Whether it is `x op ANY (…)` where only `x` has columns of the query, all of one range-table entry.
+    pub fn tests_only(&self, rtindex: u32) -> bool {
+        let is_own = |test: NodeRef<'q>| {
+            !test.any(|node| match node.view() {
+                Node::Var(var) => var.rtindex != rtindex || var.level > 0,
+                Node::SubLink(_) => true,
+                _ => false,
+            })
+        };
+        !self.negated
+            && self.link.kind == SubLinkType::ANY_SUBLINK
+            && self.link.query.node().outer_columns().is_empty()
+            && self.link.test.is_some_and(is_own)
     }
 }
 
@@ -339,7 +357,7 @@ impl<'q> Translator<'q, '_> {
         keys: &[Key<'q>],
     ) -> Result<(Bound<'q>, Vec<Typed>)> {
         self.in_level(query, |translator| {
-            let (rows, carried) = translator.carried_rows(query, Outer::Keys(keys.to_vec()))?;
+            let (rows, carried) = translator.carried_rows(query, Outer::Keys { keys: keys.to_vec(), among: None })?;
             let groups = translator.grouped(query, rows, &carried)?;
             let counts = counts(&groups)?;
             let width = left.columns.len();
@@ -382,8 +400,12 @@ impl<'q> Translator<'q, '_> {
     }
 
     /// The sub-selects of a conjunct as inputs of the inner join; None if it has one that is not a scalar, or that would give a row
-    /// where it has none.
-    pub(super) fn scalars_to_join(&mut self, conjunct: NodeRef<'q>) -> Result<Option<Vec<Scalar<'q>>>> {
+    /// where it has none. Rows of an input that the other conjuncts make few are looked at first (see [`InnerInputs::few_rows`]).
+    pub(super) fn scalars_to_join(
+        &mut self,
+        conjunct: NodeRef<'q>,
+        component: &mut InnerInputs<'q>,
+    ) -> Result<Option<Vec<Scalar<'q>>>> {
         let mut links: Vec<(NodeRef<'q>, SubLinkNode<'q>)> = Vec::new();
         conjunct.walk(|node| match node.view() {
             Node::SubLink(link) => {
@@ -432,7 +454,8 @@ impl<'q> Translator<'q, '_> {
                     Scalar { bound: Bound { rel: single_row(output, is_one_row)?, columns }, keys: Vec::new() }
                 }
                 Some(keys) => {
-                    let output = self.sub_select(query, Outer::Keys(keys.clone()))?;
+                    let among = self.few_rows(component, &keys)?;
+                    let output = self.sub_select(query, Outer::Keys { keys: keys.clone(), among })?;
                     let mut columns = vec![computed(&output)?];
                     columns.extend(output.carried.iter().map(|carried| {
                         let Typed { expr, held } = carried.at(0);
