@@ -269,14 +269,27 @@ pub fn lowered(tables: &[&Table], plan: &Plan, params: &[Option<Value>]) -> crat
 
 /// The rows of a query, columns separated by `|`, and its physical plan.
 pub fn run_with(tables: &[&Table], plan: &Plan, params: &[Option<Value>]) -> Result<(Vec<String>, String), SqlError> {
-    let Lowered { plan, output, .. } = lowered(tables, plan, params)?;
+    run_within(Arc::new(RuntimeEnv::default()), tables, plan, params)
+}
+
+/// As [`run_with`], in a runtime whose memory may be limited. The text has the plans of shared relations, too.
+pub fn run_within(
+    environment: Arc<RuntimeEnv>,
+    tables: &[&Table],
+    plan: &Plan,
+    params: &[Option<Value>],
+) -> Result<(Vec<String>, String), SqlError> {
+    let Lowered { plan, output, shared } = lowered(tables, plan, params)?;
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
         let error = |error| SqlError::from(crate::Error::from(error));
-        let state = session_state(SessionConfig::new().with_target_partitions(2), Arc::new(RuntimeEnv::default()));
+        let state = session_state(SessionConfig::new().with_target_partitions(2), environment);
         let logical = state.optimize(&plan).map_err(error)?;
         let physical = state.query_planner().create_physical_plan(&logical, &state).await.map_err(error)?;
-        let text = displayable(physical.as_ref()).indent(false).to_string();
+        let mut text = displayable(physical.as_ref()).indent(false).to_string();
+        for plan in shared.iter().filter_map(|shared| shared.physical_plan()) {
+            text.push_str(&displayable(plan.as_ref()).indent(false).to_string());
+        }
         let mut rows = Vec::new();
         for batch in collect(physical, state.task_ctx()).await.map_err(error)? {
             for (column, held) in batch.columns().iter().zip(&output) {

@@ -3,4 +3,5 @@
 mod build;
 mod expressions;
 mod relations;
+mod subqueries;
 mod tpch;
