@@ -39,7 +39,7 @@ pub fn cume_dist(peers: &Peers) -> ArrayRef {
     Arc::new(Float64Array::from_iter_values((0..peers.rows()).map(|row| peers.of(row).end as f64 / rows)))
 }
 
-fn int4<'a>(array: &'a ArrayRef) -> Result<&'a PrimitiveArray<Int32Type>> {
+fn int4(array: &ArrayRef) -> Result<&PrimitiveArray<Int32Type>> {
     let found = || DataFusionError::Internal(format!("a window function was called with {}", array.data_type()));
     array.as_primitive_opt::<Int32Type>().ok_or_else(found)
 }
