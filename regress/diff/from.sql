@@ -62,7 +62,7 @@ SELECT l.id, x.v FROM l, LATERAL (SELECT l.k * 2 AS v) x WHERE x.v > 10;
 SELECT l.id, x.id, y.w FROM l, LATERAL (SELECT r.id FROM r WHERE r.k = l.k) x, LATERAL (SELECT m.w FROM m WHERE m.r_id = x.id AND m.l_id >= l.id) y;
 -- expect native: UNION, INTERSECT or EXCEPT in a subquery that refers to an outer query is not supported in the engine
 SELECT l.id, x.a FROM l, LATERAL (SELECT r.id AS a FROM r WHERE r.k = l.k UNION SELECT m.r_id FROM m WHERE m.l_id = l.id) x;
--- expect native: VALUES in FROM is not supported in the engine
+-- expect native: this reference from a subquery to an outer query is not supported in the engine
 SELECT l.id, x.a FROM l, LATERAL (VALUES (l.k), (l.id)) x(a);
 -- expect native: LIMIT or OFFSET in a subquery that refers to an outer query is not supported in the engine
 SELECT d.name, x.name, x.salary FROM dept d LEFT JOIN LATERAL (SELECT name, salary FROM emp e WHERE e.dept = d.id AND salary IS NOT NULL ORDER BY salary DESC, id LIMIT 3) x ON true;
@@ -76,25 +76,16 @@ SELECT g, count(l.id) FROM generate_series(date '2020-01-01', date '2020-01-12',
 SELECT l.id, u FROM l, unnest(ARRAY[1, 2, 5, NULL]) u WHERE l.k = u;
 -- expect native: a function in FROM is not supported in the engine
 SELECT l.id, x.n FROM l JOIN unnest(ARRAY['s1', 's2']) WITH ORDINALITY x(s, n) ON x.s = l.s;
--- expect native: VALUES in FROM is not supported in the engine
 SELECT l.id, v.b FROM l JOIN (VALUES (1, 'one'), (2, 'two'), (5, NULL), (NULL, 'null')) v(a, b) ON v.a = l.k;
--- expect native: VALUES in FROM is not supported in the engine
 SELECT l.id, v.b FROM l LEFT JOIN (VALUES (1, 'one'), (2, 'two')) v(a, b) ON v.a = l.k;
--- expect native: VALUES in FROM is not supported in the engine
 SELECT v.a, count(l.id) FROM (VALUES (1), (2), (99)) v(a) LEFT JOIN l ON l.k = v.a GROUP BY v.a;
--- expect native: VALUES in FROM is not supported in the engine
 SELECT l.id FROM l WHERE (l.k, l.s) IN (VALUES (1, 's1'), (5, 's5'), (7, 's7'));
--- expect native: VALUES in FROM is not supported in the engine
 SELECT l.id FROM l WHERE l.k IN (VALUES (1), (2), (NULL));
--- expect native: VALUES in FROM is not supported in the engine
 SELECT l.id FROM l WHERE l.k NOT IN (VALUES (1), (2));
--- expect native: VALUES in FROM is not supported in the engine
 SELECT l.id, v.x FROM l, (VALUES (1.5, date '2020-01-04'), (2, NULL)) v(x, d) WHERE l.d = v.d OR l.n < v.x;
--- expect native: VALUES in FROM is not supported in the engine
 SELECT * FROM one, (VALUES (1, 'a', 1.5, true, NULL)) v;
--- expect native: VALUES in FROM is not supported in the engine
 SELECT o.id, v.* FROM one o, (VALUES (1, NULL), (NULL, 2.50), (3, 1)) v(i, n);
--- expect native: VALUES in FROM is not supported in the engine
+-- expect native: a subquery in this place is not supported in the engine
 VALUES ((SELECT max(id) FROM l), 1), (2, (SELECT count(*) FROM r));
 SELECT (SELECT max(id) FROM l) + (SELECT max(id) FROM r) AS s;
 SELECT e.id FROM ONLY emp e WHERE e.id < 5;

@@ -16,7 +16,7 @@ SELECT * FROM fusion.explain_route('SELECT id FROM words WHERE j ? ''k''');
 SELECT * FROM fusion.explain_route('SELECT id FROM numbers WHERE i4 > (SELECT avg(i4) FROM numbers)');
 SELECT * FROM fusion.explain_route('SELECT u FROM words UNION SELECT u FROM words');
 SELECT * FROM fusion.explain_route('SELECT id FROM numbers WHERE id NOT IN (SELECT i4 FROM numbers)');
-SELECT * FROM fusion.explain_route('SELECT b, i2, count(*) FROM numbers GROUP BY ROLLUP (b, i2)');
+SELECT * FROM fusion.explain_route('SELECT 1, b, count(*) FROM numbers GROUP BY ROLLUP (1, b)');
 SELECT * FROM fusion.explain_route('not a query');
 SELECT * FROM fusion.explain_route('SELECT 1; SELECT 2');
 SELECT * FROM fusion.explain_route('VACUUM');

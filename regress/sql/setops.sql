@@ -2,6 +2,7 @@
 -- UNION, INTERSECT and EXCEPT, with and without ALL; VALUES; DISTINCT ON; WITH TIES.
 --
 \set VERBOSITY terse
+SET fusion.force = on;
 -- Nothing here is cheap enough to run natively.
 SELECT same(q) FROM (VALUES
     ('SELECT i2 FROM fast.numbers UNION ALL SELECT i2 FROM fast.numbers WHERE id < 20'),

@@ -2,6 +2,7 @@
 -- Window functions: positions, values, aggregates over every kind of frame; DISTINCT ON and WITH TIES, which the engine computes by them.
 --
 \set VERBOSITY terse
+SET fusion.force = on;
 -- Runs a query natively and in the engine and compares the rows as multisets: an ORDER BY inside of a window orders no rows.
 CREATE FUNCTION same_set(query text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE

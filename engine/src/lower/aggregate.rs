@@ -79,6 +79,17 @@ impl Building {
         intern(&mut self.calls, Expr::AggregateFunction(call))
     }
 
+    /// Aggregate calls over the columns of `scope`.
+    pub fn calls_of(&mut self, scope: Scope<'_>, aggregates: &[ir::AggregateCall]) -> Result<Vec<Output>> {
+        let mut outputs = Vec::with_capacity(aggregates.len());
+        for aggregate in aggregates {
+            let arg = aggregate.arg.as_ref().map(|arg| scope.expr(arg)).transpose()?;
+            let filter = aggregate.filter.as_ref().map(|filter| scope.predicate(filter)).transpose()?;
+            outputs.push(self.aggregate(aggregate.function, arg, aggregate.distinct, filter)?);
+        }
+        Ok(outputs)
+    }
+
     /// An aggregate call over a lowered argument.
     fn aggregate(
         &mut self,
@@ -227,11 +238,7 @@ pub fn aggregate(
     for group in groups {
         outputs.push(building.group(scope.expr(group)?)?);
     }
-    for aggregate in aggregates {
-        let arg = aggregate.arg.as_ref().map(|arg| scope.expr(arg)).transpose()?;
-        let filter = aggregate.filter.as_ref().map(|filter| scope.predicate(filter)).transpose()?;
-        outputs.push(building.aggregate(aggregate.function, arg, aggregate.distinct, filter)?);
-    }
+    outputs.extend(building.calls_of(scope, aggregates)?);
     if building.groups.is_empty() && building.calls.is_empty() {
         return Err(Error::Unsupported("an aggregation of nothing".into()));
     }

@@ -7,7 +7,7 @@
 //! | --- | --- |
 //! | [`expr`], [`compare`], [`held`] | expressions; comparisons, IN and keys; constants and conversions |
 //! | [`join`], [`predicate`], [`estimate`] | joins; conjuncts; what the join order is chosen by |
-//! | [`aggregate`], [`window`] | grouping and DISTINCT; window functions |
+//! | [`aggregate`], [`grouping_sets`], [`window`] | grouping and DISTINCT; several groupings at once; window functions |
 //! | [`union`], [`set_operation`] | UNION ALL; INTERSECT, EXCEPT |
 //! | [`relation`] | what a lowered relation is |
 //!
@@ -18,6 +18,7 @@ mod aggregate;
 mod compare;
 mod estimate;
 mod expr;
+mod grouping_sets;
 mod held;
 mod join;
 mod predicate;
@@ -122,6 +123,9 @@ impl Lowering<'_> {
                 aggregate::aggregate(self, input, groups, aggregates, depth)
             }
             Rel::UnionAll { inputs, types } => union::union_all(self, inputs, types, depth),
+            Rel::GroupingSets { input, groups, sets, aggregates } => {
+                grouping_sets::grouping_sets(self, input, (groups, sets), aggregates, depth)
+            }
             Rel::Distinct { input } => aggregate::distinct(self, input, depth),
             Rel::SetOperation { kind, all, left, right, types } => {
                 set_operation::counted(self, (*kind, *all), (left, right), types, depth)

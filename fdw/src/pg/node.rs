@@ -33,7 +33,6 @@ pub enum Node<'q> {
     /// A window function call.
     Window(WindowNode<'q>),
     /// `GROUPING(…)`.
-    #[allow(dead_code)]
     Grouping(GroupingNode),
     /// A function call.
     Function(CallNode<'q>),
@@ -153,7 +152,6 @@ pub struct WindowNode<'q> {
 
 /// A `GroupingFunc`.
 #[derive(Clone)]
-#[allow(dead_code)]
 pub struct GroupingNode {
     /// `tleSortGroupRef`s of its arguments, as in GROUP BY.
     pub references: Vec<u32>,

@@ -5,7 +5,7 @@
 //!
 //! Invariant: as for [`NodeRef`]; `normalise` and `keep_targets` change the copy only, before its parts are viewed.
 
-use super::node::{Node, NodeRef, Var, nodes, optional, part, text};
+use super::node::{Node, NodeRef, Var, integers, nodes, optional, part, text};
 use fusion_common::{Oid, TypeRef};
 use fusion_proto::plan::{FrameExclusion, FrameUnit};
 use pgrx::pg_sys::{self, NodeTag};
@@ -56,6 +56,18 @@ pub enum JoinTree<'q> {
     Inner { items: Vec<JoinTree<'q>>, quals: Option<NodeRef<'q>> },
     /// Another join.
     Outer { kind: OuterKind, left: Box<JoinTree<'q>>, right: Box<JoinTree<'q>>, quals: Option<NodeRef<'q>> },
+}
+
+/// A clause of GROUP BY among grouping sets; expressions by [`Target::reference`].
+pub enum GroupingSet {
+    /// Some expressions, or none.
+    Simple(Vec<u32>),
+    /// ROLLUP.
+    Rollup(Vec<Vec<u32>>),
+    /// CUBE.
+    Cube(Vec<Vec<u32>>),
+    /// GROUPING SETS.
+    Sets(Vec<GroupingSet>),
 }
 
 /// A window.
@@ -141,6 +153,8 @@ pub enum RangeKind<'q> {
     Subquery(QueryRef<'q>),
     /// A reference to a WITH query, so many query levels up.
     With { name: String, level: u32, recursive: bool },
+    /// VALUES: rows, and the types of the columns.
+    Values { rows: Vec<Vec<NodeRef<'q>>>, types: Vec<TypeRef> },
     /// Anything else, in a user's words.
     Other(&'static str),
 }
@@ -202,7 +216,6 @@ impl<'q> QueryRef<'q> {
             (query.hasModifyingCTE, "a data-modifying statement in WITH"),
             (query.hasRowSecurity, "row security"),
             (query.hasForUpdate || !query.rowMarks.is_null(), "FOR UPDATE or FOR SHARE"),
-            (!query.groupingSets.is_null(), "GROUPING SETS, ROLLUP or CUBE"),
             (query.hasTargetSRFs, "a set-returning function in the select list"),
         ];
         checks.into_iter().find_map(|(found, name)| found.then_some(name))
@@ -233,7 +246,9 @@ impl<'q> QueryRef<'q> {
             (*query).havingQual = pg_sys::canonicalize_qual((*query).havingQual.cast(), false).cast();
             canonicalise_quals((*query).jointree.cast());
             for entry in nodes((*query).rtable) {
-                forget_aliases(entry.as_ptr().cast());
+                let entry = entry.as_ptr().cast::<pg_sys::RangeTblEntry>();
+                (*entry).values_lists = simplify((*entry).values_lists.cast()).cast();
+                forget_aliases(entry);
             }
         }
     }
@@ -292,7 +307,7 @@ impl<'q> QueryRef<'q> {
     /// Whether rows are grouped or aggregated.
     pub fn is_grouped(self) -> bool {
         let query = self.get();
-        query.hasAggs || !query.groupClause.is_null() || !query.havingQual.is_null()
+        query.hasAggs || !query.groupClause.is_null() || !query.groupingSets.is_null() || !query.havingQual.is_null()
     }
 
     /// Whether all its rows are one group, of which it gives one row, or none by HAVING.
@@ -397,6 +412,16 @@ impl<'q> QueryRef<'q> {
         nodes(self.get().targetList).into_iter().map(target).collect()
     }
 
+    /// GROUPING SETS and the like, with the plain expressions of GROUP BY beside them; empty where GROUP BY is plain.
+    pub fn grouping_sets(self) -> Vec<GroupingSet> {
+        nodes(self.get().groupingSets).into_iter().map(grouping_set).collect()
+    }
+
+    /// GROUP BY DISTINCT.
+    pub fn is_group_distinct(self) -> bool {
+        self.get().groupDistinct
+    }
+
     /// The windows that window functions name.
     pub fn windows(self) -> Vec<Window<'q>> {
         // SAFETY: a windowClause holds WindowClause nodes.
@@ -452,7 +477,11 @@ impl<'q> QueryRef<'q> {
             }
             K::RTE_FUNCTION => RangeKind::Other("a function in FROM"),
             K::RTE_TABLEFUNC => RangeKind::Other("XMLTABLE or JSON_TABLE"),
-            K::RTE_VALUES => RangeKind::Other("VALUES in FROM"),
+            K::RTE_VALUES => RangeKind::Values {
+                // SAFETY: each of the lists is a list of expressions.
+                rows: nodes(entry.values_lists).into_iter().map(|row| nodes(row.as_ptr().cast())).collect(),
+                types: column_types(entry.coltypes, entry.coltypmods, entry.colcollations),
+            },
             K::RTE_NAMEDTUPLESTORE => RangeKind::Other("a transition table"),
             _ => RangeKind::Other("an unknown kind of FROM item"),
         };
@@ -502,6 +531,26 @@ impl<'q> NodeRef<'q> {
     pub fn has_columns_of_level(self, level: u32) -> bool {
         // SAFETY: a valid expression or query; the function only reads it.
         unsafe { pg_sys::contain_vars_of_level(self.as_ptr(), level as i32) }
+    }
+}
+
+fn grouping_set(node: NodeRef<'_>) -> GroupingSet {
+    // SAFETY: nothing but GroupingSet nodes stands among grouping sets.
+    let set = unsafe { node.cast::<pg_sys::GroupingSet>() };
+    use pg_sys::GroupingSetKind as K;
+    let references =
+        |list: *mut pg_sys::List| integers(list).into_iter().map(|reference| reference as u32).collect::<Vec<_>>();
+    let parts = || {
+        // SAFETY: see above; those of ROLLUP and CUBE are simple.
+        let part = |node: NodeRef<'_>| references(unsafe { node.cast::<pg_sys::GroupingSet>() }.content);
+        nodes(set.content).into_iter().map(part).collect()
+    };
+    match set.kind {
+        K::GROUPING_SET_SIMPLE => GroupingSet::Simple(references(set.content)),
+        K::GROUPING_SET_ROLLUP => GroupingSet::Rollup(parts()),
+        K::GROUPING_SET_CUBE => GroupingSet::Cube(parts()),
+        K::GROUPING_SET_SETS => GroupingSet::Sets(nodes(set.content).into_iter().map(grouping_set).collect()),
+        _ => GroupingSet::Simple(Vec::new()),
     }
 }
 
@@ -570,6 +619,24 @@ fn sort_groups(list: *mut pg_sys::List) -> Vec<SortGroup> {
     nodes(list).into_iter().map(entry).collect()
 }
 
+/// Types of columns that PostgreSQL keeps in three lists.
+fn column_types(types: *mut pg_sys::List, typmods: *mut pg_sys::List, collations: *mut pg_sys::List) -> Vec<TypeRef> {
+    // SAFETY: only called with such lists of nodes: of OIDs, of integers, of OIDs.
+    let (types, typmods, collations) = unsafe {
+        let cells = |list: *mut pg_sys::List| match list.as_ref() {
+            Some(list) => std::slice::from_raw_parts(list.elements, list.length as usize),
+            None => &[],
+        };
+        (cells(types), cells(typmods), cells(collations))
+    };
+    let columns = types.iter().zip(typmods).zip(collations);
+    // SAFETY: as above.
+    let types = columns.map(|((oid, typmod), collation)| unsafe {
+        TypeRef { oid: oid.oid_value.to_u32(), typmod: typmod.int_value, collation: collation.oid_value.to_u32() }
+    });
+    types.collect()
+}
+
 /// Range-table index of the columns in [`QueryRef::coerced_column`].
 pub const SET_OPERATION_SIDE: u32 = 1;
 
@@ -578,22 +645,9 @@ fn set_tree(node: NodeRef<'_>) -> SetTree<'_> {
         // SAFETY: the tag was looked at.
         return SetTree::Leaf(unsafe { node.cast::<pg_sys::RangeTblRef>() }.rtindex as u32);
     }
-    // SAFETY: nothing else stands in a tree of set operations; its lists of types are of OIDs and integers.
-    let (operation, types) = unsafe {
-        let operation = node.cast::<pg_sys::SetOperationStmt>();
-        let cells = |list: *mut pg_sys::List| match list.as_ref() {
-            Some(list) => std::slice::from_raw_parts(list.elements, list.length as usize),
-            None => &[],
-        };
-        let columns =
-            cells(operation.colTypes).iter().zip(cells(operation.colTypmods)).zip(cells(operation.colCollations));
-        let types = columns.map(|((oid, typmod), collation)| TypeRef {
-            oid: oid.oid_value.to_u32(),
-            typmod: typmod.int_value,
-            collation: collation.oid_value.to_u32(),
-        });
-        (operation, types.collect())
-    };
+    // SAFETY: nothing else stands in a tree of set operations.
+    let operation = unsafe { node.cast::<pg_sys::SetOperationStmt>() };
+    let types = column_types(operation.colTypes, operation.colTypmods, operation.colCollations);
     SetTree::Operation(Box::new(SetOperation {
         kind: operation.op,
         all: operation.all,
@@ -651,10 +705,11 @@ unsafe fn flatten_aliases(query: *mut pg_sys::Query, node: *mut pg_sys::Node) ->
 /// Replaces references to the grouping range-table entry of 18 by the GROUP BY expressions.
 ///
 /// # Safety
-/// `node` is an expression or list of `query`, which has no grouping sets, or null.
+/// `node` is an expression or list of `query`, or null.
 unsafe fn flatten_groups(query: *mut pg_sys::Query, node: *mut pg_sys::Node) -> *mut pg_sys::Node {
     #[cfg(feature = "pg18")]
-    // SAFETY: the caller's promise; without grouping sets no PlannerInfo is needed.
+    // SAFETY: the caller's promise. Only to mark what grouping sets make NULL a PlannerInfo would be needed: the translation finds
+    // those expressions again by themselves.
     unsafe {
         if (*query).hasGroupRTE && !node.is_null() {
             return pg_sys::flatten_group_exprs(null_mut(), query, node);

@@ -5,6 +5,7 @@
 //! one more grouping column, which changes no group.
 
 use super::expr::is_parameter;
+use super::grouping;
 use super::scope::{Bound, Column, Scope, Source};
 use super::select::check_grouping;
 use super::{Refusal, Result, Translator, check_width, collation};
@@ -53,7 +54,12 @@ impl<'q> Translator<'q, '_> {
             groups.push(input.columns[position].at(position).expr);
         }
         let scope = Scope::new(input.columns);
-        groups.extend(self.groups(query, &scope, &mut columns)?);
+        let sets = grouping::sets(query)?;
+        if sets.is_some() && !groups.is_empty() {
+            return Err(Refusal::unsupported("grouping sets in a subquery that refers to an outer query"));
+        }
+        groups.extend(self.groups(query, &scope, sets.is_some(), &mut columns)?);
+        let clauses = groups.len();
 
         let used = Used::find(query, &columns);
         for var in used.outer {
@@ -86,16 +92,44 @@ impl<'q> Translator<'q, '_> {
         }
         check_width(columns.len())?;
 
+        if let Some(sets) =
+            sets.filter(|sets| !(groups.is_empty() && sets.iter().all(Vec::is_empty) && sets.len() == 1))
+        {
+            let order = query.group_by();
+            // What depends on a primary key belongs to every set that has the key: the parser looked that all have it.
+            let others = clauses as u32..groups.len() as u32;
+            let position = |reference: &u32| order.iter().position(|clause| clause.reference == *reference);
+            let positions = |set: &Vec<u32>| -> Option<Vec<u32>> {
+                let set = set.iter().map(|reference| Some(position(reference)? as u32));
+                set.chain(others.clone().map(Some)).collect()
+            };
+            let Some(positions) = sets.iter().map(positions).collect::<Option<Vec<_>>>() else {
+                return Err(Refusal::unsupported("this form of grouping sets"));
+            };
+            if aggregates.iter().any(|call: &AggregateCall| is_special_without_rows(call.function))
+                && sets.iter().any(Vec::is_empty)
+            {
+                return Err(Refusal::unsupported("this aggregate with an empty grouping set"));
+            }
+            let rel = Rel::GroupingSets { input: Box::new(input.rel), groups, sets: positions, aggregates };
+            return Ok(grouping::with_grouping(query, Bound { rel, columns }, &sets));
+        }
         let rel = Rel::Aggregate { input: Box::new(input.rel), groups, aggregates };
         Ok(Bound { rel, columns })
     }
 
     /// GROUP BY, as written.
-    fn groups(&mut self, query: QueryRef<'q>, scope: &Scope<'q>, columns: &mut Vec<Column<'q>>) -> Result<Vec<Expr>> {
+    fn groups(
+        &mut self,
+        query: QueryRef<'q>,
+        scope: &Scope<'q>,
+        in_sets: bool,
+        columns: &mut Vec<Column<'q>>,
+    ) -> Result<Vec<Expr>> {
         let targets = query.targets();
         let clauses = query.group_by();
         let mut groups = Vec::with_capacity(clauses.len());
-        let mut constant = true;
+        let (mut constant, mut any_constant) = (true, false);
         for clause in &clauses {
             let Some(target) = targets.iter().find(|target| target.reference == clause.reference) else {
                 return Err(Refusal::unsupported("this form of GROUP BY"));
@@ -104,11 +138,12 @@ impl<'q> Translator<'q, '_> {
             let ty = target.expr.type_ref();
             check_grouping("GROUP BY", clause.equality, key.held, ty)?;
             constant &= is_parameter(target.expr);
+            any_constant |= is_parameter(target.expr);
             columns.push(column_of(target.expr, key.held));
             groups.push(key.expr);
         }
         // No rows give no group, while the engine may take constants away and then give one.
-        if constant && !clauses.is_empty() {
+        if (constant && !clauses.is_empty()) || (in_sets && any_constant) {
             return Err(Refusal::unsupported("GROUP BY constants"));
         }
         Ok(groups)
@@ -242,6 +277,21 @@ impl<'q> Used<'q> {
         }
         used
     }
+}
+
+/// Whether an aggregate gives something else than NULL, or 0 for a count, over no rows.
+fn is_special_without_rows(function: Aggregate) -> bool {
+    !matches!(
+        function,
+        Aggregate::CountStar
+            | Aggregate::Count
+            | Aggregate::Sum(_)
+            | Aggregate::Avg(_)
+            | Aggregate::Min
+            | Aggregate::Max
+            | Aggregate::BoolAnd
+            | Aggregate::BoolOr
+    )
 }
 
 /// The output column of a grouping expression.

@@ -362,7 +362,7 @@ fn apply(function: Function, args: Vec<Typed>, ty: TypeRef) -> Result<Typed> {
 }
 
 /// How the result of several branches is held; constant NULLs take any form.
-fn branch_type(branches: &[Typed], ty: TypeRef) -> Result<ColumnType> {
+pub(super) fn branch_type(branches: &[Typed], ty: TypeRef) -> Result<ColumnType> {
     let held: Vec<ColumnType> = branches.iter().filter(|branch| !branch.is_null()).map(|branch| branch.held).collect();
     Ok(case_type(&held, ty)?)
 }

@@ -8,7 +8,7 @@
 //! FROM items that depend on others (LATERAL, or the rows around the query); then sub-selects of WHERE, as joins.
 
 use super::correlate::{Key, Need};
-use super::expr::is_parameter;
+use super::expr::{branch_type, is_parameter};
 use super::scope::{Bound, Column, Scope, Source, visit_columns};
 use super::select::Place;
 use super::sublink::{Scalar, SemiJoin, semi_join};
@@ -367,8 +367,43 @@ impl<'q> Translator<'q, '_> {
             RangeKind::Relation => self.scan(rtindex, &entry, used),
             RangeKind::Subquery(query) => self.subquery(rtindex, *query, used),
             RangeKind::With { name, level, recursive } => self.with(rtindex, name, *level, *recursive, used),
+            RangeKind::Values { rows, types } => self.values(rtindex, rows, types, used),
             RangeKind::Other(what) => Err(Refusal::unsupported(what)),
         }
+    }
+
+    /// VALUES, of which nothing but what the backend can evaluate is known here.
+    fn values(
+        &mut self,
+        rtindex: u32,
+        rows: &[Vec<NodeRef<'q>>],
+        types: &[TypeRef],
+        used: &BTreeSet<i16>,
+    ) -> Result<Bound<'q>> {
+        // Rows of no columns could not be told from none.
+        let first = BTreeSet::from([1]);
+        let used = if used.is_empty() { &first } else { used };
+        let mut values: Vec<Vec<Expr>> = rows.iter().map(|_| Vec::with_capacity(used.len())).collect();
+        let (mut columns, mut kept) = (Vec::with_capacity(used.len()), Vec::with_capacity(used.len()));
+        for &attnum in used {
+            let position = usize::try_from(attnum - 1).unwrap_or(usize::MAX);
+            let Some(&ty) = types.get(position) else {
+                return Err(Refusal("VALUES has no such column".to_owned()));
+            };
+            let mut branches = Vec::with_capacity(rows.len());
+            for (row, values) in rows.iter().zip(&mut values) {
+                let Some(&node) = row.get(position) else {
+                    return Err(Refusal("VALUES has no such column".to_owned()));
+                };
+                let value = self.expr(node, &Scope::default())?;
+                values.push(value.expr.clone());
+                branches.push(value);
+            }
+            let held = branch_type(&branches, ty)?;
+            columns.push(Column { source: Source::Column(Var { rtindex, attnum, level: 0 }), ty, held });
+            kept.push(ty);
+        }
+        Ok(Bound { rel: Rel::Values { types: kept, rows: values }, columns })
     }
 
     /// A table; a parent is the union of its leaves.

@@ -12,6 +12,7 @@
 //! | [`correlate`] | how does a sub-select depend on the rows around it? |
 //! | [`nullable`] | can this expression be NULL? |
 //! | [`aggregate`] | what do GROUP BY and the aggregates compute? |
+//! | [`grouping`] | which sets of expressions does GROUP BY group by? |
 //! | [`window`] | what do window functions compute? |
 //! | [`sort`] | who sorts, the engine or PostgreSQL? |
 //! | [`expr`] | what does this expression compute, and may it be computed in the engine? |
@@ -29,6 +30,7 @@ pub mod constant;
 mod correlate;
 mod expr;
 mod from;
+mod grouping;
 mod nullable;
 mod operator;
 mod scope;

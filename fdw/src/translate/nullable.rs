@@ -89,6 +89,7 @@ impl Translator<'_, '_> {
                 self.width(left)? + self.width(right)?
             }
             Rel::Aggregate { groups, aggregates, .. } => groups.len() + aggregates.len(),
+            Rel::GroupingSets { groups, aggregates, .. } => groups.len() + aggregates.len() + 1,
         })
     }
 }

@@ -133,6 +133,18 @@ pub enum Rel {
         /// Aggregates.
         aggregates: Vec<AggregateCall>,
     },
+    /// Grouping by several sets of expressions at once. Output: groups, NULL where a row's set lacks them; aggregates; the position of the
+    /// row's set in `sets`, int4. The empty set has one row, also over no rows; then its counts are 0 and its other aggregates NULL.
+    GroupingSets {
+        /// Input.
+        input: Box<Rel>,
+        /// Expressions, as in `Aggregate`.
+        groups: Vec<Expr>,
+        /// Positions in `groups`; a set that occurs twice has its rows twice.
+        sets: Vec<Vec<u32>>,
+        /// Aggregates.
+        aggregates: Vec<AggregateCall>,
+    },
     /// The rows of all inputs, in any order (UNION ALL). Inputs have the same number of columns; a column is held as all inputs can
     /// be: see `typing::case_type`.
     UnionAll {
