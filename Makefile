@@ -5,7 +5,7 @@
 
 SHELL := /bin/bash
 CARGO_TARGET_DIR ?= $(HOME)/.cache/pg_fusion/target
-export CARGO_TARGET_DIR PG_CONFIG PG_MAJOR SF KEEP QUERIES RUNS TESTS PARTS PRELOAD FILES REWRITE LOCALE
+export CARGO_TARGET_DIR PG_CONFIG PG_MAJOR SF KEEP QUERIES RUNS TESTS PARTS PRELOAD FILES RANDOM_QUERIES SEED REWRITE LOCALE
 
 .PHONY: all build install installcheck demo test regress diff lint bench start stop psql clean help
 .DEFAULT_GOAL := build
@@ -31,7 +31,7 @@ test: ## all tests, on PostgreSQL 18 and on the distribution's 15 [PARTS="rust 1
 regress: ## the SQL tests on one PostgreSQL [PG_MAJOR=18] [TESTS="setup types"]
 	@scripts/regress.sh
 
-diff: ## the differential suite on one PostgreSQL, in C and en_US.UTF-8 [FILES="joins cte"] [REWRITE=1]
+diff: ## the differential suite on one PostgreSQL, in C and en_US.UTF-8 [FILES="joins cte"] [RANDOM_QUERIES=5000 SEED=7] [REWRITE=1]
 	@SUITES=diff scripts/regress.sh
 
 lint: ## formatting, clippy, dependency and shell checks

@@ -12,6 +12,8 @@ pub const USAGE: &str = "usage:
   fusion_bench diff [--directory regress/diff] [--files 'joins windows'] [--rewrite]
       run the query files of the differential suite natively and in the engine, and compare;
       --rewrite changes the expectations in the files to what happened, where the answers are equal
+  fusion_bench diff --random 1000 [--seed 1]
+      the same with generated queries; those that differ are printed, made as short as they get
 
 The server is reached over the Unix socket in PGHOST, at PGPORT, as PGUSER, in PGDATABASE.";
 
@@ -51,6 +53,9 @@ pub struct DiffOptions {
     /// Names of query files, without `.sql`; empty: all.
     pub files: Vec<String>,
     pub rewrite: bool,
+    /// Generated queries instead of the files.
+    pub random: Option<u64>,
+    pub seed: u64,
 }
 
 /// The arguments after the program's name.
@@ -66,7 +71,13 @@ pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, String>
         results: None,
         native_only: false,
     };
-    let mut diff = DiffOptions { directory: PathBuf::from("regress/diff"), files: Vec::new(), rewrite: false };
+    let mut diff = DiffOptions {
+        directory: PathBuf::from("regress/diff"),
+        files: Vec::new(),
+        rewrite: false,
+        random: None,
+        seed: 1,
+    };
     while let Some(name) = arguments.next() {
         if command == "run" && name == "--native-only" {
             run.native_only = true;
@@ -88,6 +99,8 @@ pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, String>
             ("diff", "--files") => {
                 diff.files = value.split([' ', ',']).filter(|word| !word.is_empty()).map(String::from).collect()
             }
+            ("diff", "--random") => diff.random = Some(parse_count(&name, &value)?),
+            ("diff", "--seed") => diff.seed = parse_count(&name, &value)?,
             _ => return Err(format!("{command} has no option {name}")),
         }
     }
@@ -104,6 +117,10 @@ fn parse_scale(text: &str) -> Result<f64, String> {
         .ok()
         .filter(|scale: &f64| *scale > 0.0 && *scale <= 100.0)
         .ok_or_else(|| format!("--scale {text}: a number above 0, up to 100"))
+}
+
+fn parse_count(name: &str, text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("{name} {text}: a number from 0 on"))
 }
 
 fn parse_runs(text: &str) -> Result<usize, String> {
@@ -142,10 +159,11 @@ mod tests {
             panic!("run must parse");
         };
         assert_eq!((options.queries, options.runs, options.native_only), (vec![6, 1], 5, true));
-        let Ok(Command::Diff(options)) = parse_line(&["diff", "--files", "joins, cte", "--rewrite"]) else {
+        let Ok(Command::Diff(options)) = parse_line(&["diff", "--files", "joins, cte", "--random", "9", "--rewrite"])
+        else {
             panic!("diff must parse");
         };
-        assert_eq!((options.files.len(), options.rewrite), (2, true));
+        assert_eq!((options.files.len(), options.random, options.seed, options.rewrite), (2, Some(9), 1, true));
     }
 
     #[test]
@@ -160,7 +178,7 @@ mod tests {
             &["run", "--queries", "23"],
             &["run", "--queries", ""],
             &["run", "--runs", "0"],
-            &["diff", "--files"],
+            &["diff", "--seed", "x"],
         ] {
             assert!(parse_line(line).is_err(), "{line:?}");
         }

@@ -106,6 +106,7 @@ SELECT k, count(DISTINCT v), count(DISTINCT w), count(v), count(*) FROM dup GROU
 SELECT count(DISTINCT k + v) FROM dup;
 -- expect native: ROW is not supported in the engine
 SELECT count(DISTINCT (k, v)) FROM dup;
+-- since 16
 -- expect native: aggregate any_value(anyelement) is not supported in the engine
 SELECT any_value(b) IS NOT NULL FROM one;
 SELECT i2 % 10 AS k, count(*) FROM num GROUP BY 1 HAVING count(*) > 30;

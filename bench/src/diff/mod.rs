@@ -1,10 +1,11 @@
 //! The differential suite: query files run natively and in the engine under one snapshot, and must do what the files say.
 //!
 //! Way of a query: `file` (text → case) → `session` (run it both ways) → `judge` (compare with what is expected) → a line of the
-//! report, and with `--rewrite` the file's new expectation (`rewrite`).
+//! report, and with `--rewrite` the file's new expectation (`rewrite`). `random` feeds generated queries into the same session.
 
 mod file;
 mod judge;
+mod random;
 mod rewrite;
 mod session;
 
@@ -30,6 +31,9 @@ const SCHEMA: &str = "schema";
 
 /// Returns whether every query did what is expected.
 pub fn run(options: &DiffOptions) -> Result<bool> {
+    if let Some(count) = options.random {
+        return random::run(count, options.seed);
+    }
     let paths = query_files(options)?;
     let mut session = Session::new()?;
     let place = session.place()?;
