@@ -149,3 +149,13 @@ cluster_write_env() {
         printf 'case :$PATH: in *:%q:*) ;; *) export PATH=%q:$PATH ;; esac\n' "$PG_BINDIR" "$PG_BINDIR"
     } >"$root/.dev/env"
 }
+
+# have_locale NAME: whether the machine has the UTF-8 locale NAME, such as en_US.UTF-8; it is made where we may.
+have_locale() {
+    local name=${1%.*}
+    ! locale -a 2>/dev/null | grep -qi "^$name\.utf-\?8\$" || return 0
+    [ "$EUID" = 0 ] && command -v apt-get >/dev/null || return 1
+    command -v localedef >/dev/null && [ -e "/usr/share/i18n/locales/$name" ] ||
+        progress "installing the package locales" env DEBIAN_FRONTEND=noninteractive apt-get -q -y install locales || return 1
+    localedef -i "$name" -f UTF-8 "$name.UTF-8"
+}

@@ -1,5 +1,8 @@
 #!/usr/bin/env bash
-# TPC-H on a private cluster, natively and through the engine: SF=0.1 QUERIES="1 3 5 6 12 14" KEEP= RESULTS= demo.sh
+# TPC-H on a private cluster, natively and through the engine: SF=0.1 QUERIES="1 3 6" LOCALE=C KEEP= RESULTS= demo.sh
+#   QUERIES=     some of the 22 queries; all of them unless given
+#   LOCALE=      of the database: C, or such as en_US.UTF-8
+#   PG_MAJOR=15  or PG_CONFIG=..., another PostgreSQL
 #   KEEP=1       leaves the cluster running, with .dev/env pointing to it; a next run with the same SF reuses its data
 #   RESULTS=DIR  also writes the table there, as CSV and Markdown
 # Invariants: ends with 0 only when every query ran in the engine and gave PostgreSQL's answer byte for byte;
@@ -9,15 +12,19 @@
 . "$scripts/cluster.sh"
 
 sf=${SF:-0.1}
-queries=${QUERIES:-1 3 5 6 12 14}
+queries=${QUERIES:-$(seq -s " " 22)}
+locale=${LOCALE:-C}
 runs=${RUNS:-3}
 [[ $sf =~ ^[0-9]*\.?[0-9]+$ ]] && awk "BEGIN { exit !($sf > 0 && $sf <= 100) }" || die "SF=$sf: a number above 0, up to 100"
+
+[ "$locale" = C ] || have_locale "$locale" || die "the locale $locale is not there and cannot be made"
 
 "$scripts/build.sh"
 "$scripts/install.sh"
 use_postgres
 bench=$CARGO_TARGET_DIR/release/fusion_bench
 name=demo-$PG_MAJOR
+[ "$locale" = C ] || name=$name-${locale//[^A-Za-z0-9]/}
 database=tpch
 
 kept=
@@ -39,7 +46,7 @@ if cluster_exists "$name" && [ "$(cat "$work/$name/loaded" 2>/dev/null)" = "$sf"
     cluster_stop "$name"
 else
     cluster_remove "$name"
-    cluster_create "$name"
+    cluster_create "$name" "$locale"
 fi
 
 ram_mb=$(awk '/^MemTotal:/ { print int($2 / 1024) }' /proc/meminfo 2>/dev/null || echo 8192)
@@ -57,7 +64,7 @@ max_parallel_workers_per_gather = 2
 random_page_cost = 1.1
 autovacuum = off
 CONF
-note "starting PostgreSQL $PG_MAJOR with ${buffers_mb} MB of shared buffers"
+note "starting PostgreSQL $PG_MAJOR, locale $locale, with ${buffers_mb} MB of shared buffers"
 cluster_start "$name"
 
 PGHOST=$(cluster_socket_dir "$name")
@@ -87,10 +94,10 @@ if [ "${KEEP:-}" = 1 ]; then
     say "    this cluster is left running: . .dev/env; psql    (make stop stops it)"
 fi
 
-note "running ${queries// /, } natively and in the engine"
+note "running queries ${queries// /, } natively and in the engine"
 rc=0
 # shellcheck disable=SC2086
-"$bench" run --queries "$queries" --runs "$runs" --directory "$root/bench/queries/tpch" --label "TPC-H, SF $sf" \
+"$bench" run --queries "$queries" --runs "$runs" --directory "$root/bench/queries/tpch" --label "TPC-H, SF $sf, locale $locale" \
     ${RESULTS:+--results "$RESULTS"} || rc=$?
 if [ "$rc" != 0 ]; then
     as_server grep -E 'WARNING|FATAL|PANIC|terminated by signal' "$work/$name/log" | tail -n 20 | sed 's/^/server log: /' >&2 || true

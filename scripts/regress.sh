@@ -94,15 +94,6 @@ suite() {
     [ "$failed" = 0 ] || failed_suites=$((failed_suites + 1))
 }
 
-# have_locale NAME: make it if we may.
-have_locale() {
-    locale -a 2>/dev/null | grep -qi '^en_US\.utf-\?8$' && return 0
-    [ "$EUID" = 0 ] && command -v apt-get >/dev/null || return 1
-    command -v localedef >/dev/null && [ -e /usr/share/i18n/locales/en_US ] ||
-        progress "installing the package locales" env DEBIAN_FRONTEND=noninteractive apt-get -q -y install locales || return 1
-    localedef -i en_US -f UTF-8 en_US.UTF-8
-}
-
 # wanted SUITE
 wanted() { [[ " ${SUITES:-preload isolation nopreload locale diff} " == *" $1 "* ]]; }
 
@@ -162,7 +153,7 @@ else
     fi
     # The embedded PostgreSQL knows no ICU; its libc locales are the machine's, like the distribution's.
     if { wanted locale && [ -f "$input/schedule_locale" ]; } || wanted diff; then
-        if have_locale; then
+        if have_locale en_US.UTF-8; then
             server pg_fusion en_US.UTF-8
             if wanted locale && [ -f "$input/schedule_locale" ]; then
                 suite locale "$regress" --schedule="$input/schedule_locale"

@@ -146,3 +146,21 @@ SELECT CASE WHEN GROUPING(region) = 1 THEN 'all' ELSE region END AS r, count(*) 
 SELECT d.name, e.active, count(*), max(e.salary) FROM emp e JOIN dept d ON d.id = e.dept GROUP BY GROUPING SETS ((d.name, e.active), (d.name), ());
 SELECT x.k, sum(x.c) FROM (SELECT k, v, count(*) AS c FROM dup GROUP BY CUBE (k, v)) x GROUP BY x.k;
 SELECT dept, active, count(*) FROM emp GROUP BY DISTINCT ROLLUP (dept, active), ROLLUP (dept);
+-- An aggregate without groups has a row for no input: a condition that is never true must not get below it.
+SELECT id FROM l WHERE l.id > ANY (SELECT 1 FROM (SELECT date '1998-01-01' AS a, CASE WHEN min(NULL::timestamp) < timestamp '2020-01-04' THEN date '2020-01-05' END AS b FROM r) x JOIN l ON x.a = x.b);
+SELECT id FROM l WHERE l.id > ANY (SELECT 1 FROM (SELECT date '1998-01-01' AS a, CASE WHEN min(k) < 3 THEN date '2020-01-05' END AS b FROM r) x JOIN l ON x.a = x.b);
+SELECT 1 FROM (SELECT date '1998-01-01' AS a, CASE WHEN min(k) < 3 THEN date '2020-01-05' END AS b FROM r) x JOIN l ON x.a = x.b;
+SELECT id FROM l WHERE EXISTS (SELECT count(*) FROM tri t3 GROUP BY t3.id HAVING (1.25 > ANY (SELECT 1.25 AS c0 FROM tim t4 WHERE (t3.id IS NOT NULL))));
+SELECT count(*) FROM tri t3 GROUP BY t3.id HAVING (1.25 > ANY (SELECT 1.25 AS c0 FROM tim t4 WHERE (t3.id IS NOT NULL)));
+SELECT l.id, x.b FROM l LEFT JOIN (SELECT count(*) AS b FROM r) x ON false;
+SELECT l.id, x.b FROM l LEFT JOIN (SELECT count(*) AS b FROM r) x ON now() < '2000-01-01';
+SELECT l.id, x.b FROM l JOIN (SELECT count(*) AS b FROM r) x ON x.b > 3 AND now() < '2000-01-01';
+SELECT l.id, x.b FROM l LEFT JOIN (SELECT count(*) AS b FROM r) x ON x.b > 3 AND now() < '2000-01-01';
+SELECT l.id, x.b FROM l FULL JOIN (SELECT count(*) AS b FROM r) x ON x.b = l.k AND now() < '2000-01-01';
+SELECT x.b FROM (SELECT count(*) AS b FROM r) x WHERE date '1998-01-01' = CASE WHEN x.b < 3 THEN date '2020-01-05' END;
+-- expect native: GROUPING SETS, ROLLUP or CUBE is not supported in the engine
+SELECT * FROM (SELECT k, count(*) AS c FROM dup GROUP BY ROLLUP (k)) x WHERE k IS NULL;
+-- expect native: GROUPING SETS, ROLLUP or CUBE is not supported in the engine
+SELECT * FROM (SELECT k, v, count(*) AS c FROM dup GROUP BY CUBE (k, v)) x WHERE k > 0 AND v IS NULL;
+-- expect native: GROUPING SETS, ROLLUP or CUBE is not supported in the engine
+SELECT l.id, x.c FROM l LEFT JOIN (SELECT k, count(*) AS c FROM dup GROUP BY ROLLUP (k)) x ON x.k = l.k OR x.k IS NULL AND l.k > 10;

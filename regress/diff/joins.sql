@@ -133,3 +133,6 @@ SELECT l.id, x.one FROM l LEFT JOIN (SELECT k, 1 AS one FROM r WHERE id < 10) x 
 SELECT l.id, coalesce(x.one, 0) AS one FROM l LEFT JOIN (SELECT k, 1 AS one FROM r WHERE id < 10) x ON x.k = l.k WHERE coalesce(x.one, 0) = 0;
 SELECT l.id, x.kind FROM l LEFT JOIN (SELECT k, CASE WHEN n IS NULL THEN 'none' ELSE 'some' END AS kind FROM r) x ON x.k = l.k;
 SELECT a.i + b.i AS s, count(*) FROM (SELECT id AS i FROM l) a, (SELECT id AS i FROM r) b GROUP BY a.i + b.i;
+SELECT t1.k FROM dup t1 JOIN zero t3 ON true WHERE EXISTS (SELECT 1 FROM r t4 WHERE t3.t NOT LIKE '_%5' AND t3.t = t4.s);
+SELECT l.id, r.id FROM l LEFT JOIN r ON l.k = r.k WHERE r.s LIKE '%1' AND r.s NOT LIKE 's_0';
+SELECT l.id, r.id FROM l LEFT JOIN r ON l.k = r.k WHERE length(r.s) > 1 AND substring(r.s, 2) = '1';

@@ -71,3 +71,6 @@ SELECT id, num_nulls(i2, i4, n2), num_nonnulls(i2, i4, n2) FROM num;
 SELECT id, (i2, i4) IS DISTINCT FROM (17, 5) FROM num WHERE id < 50;
 SELECT id FROM num WHERE b IS NOT TRUE AND (i4 > 0) IS NOT FALSE;
 SELECT id FROM num WHERE coalesce(i4, i2, 0) > 100 AND nullif(b, false) IS NOT NULL;
+SELECT a IS TRUE AS x, count(*) FROM tri GROUP BY a IS TRUE;
+SELECT a IS DISTINCT FROM b AS x, b IS NOT TRUE AS y, count(*) FROM tri GROUP BY a IS DISTINCT FROM b, b IS NOT TRUE;
+SELECT DISTINCT a IS UNKNOWN, c IS NOT FALSE FROM tri;

@@ -18,7 +18,7 @@ use std::{
 use self::{
     file::{Case, Expect, Place},
     judge::{Kind, Verdict},
-    session::Session,
+    session::{STATEMENT_TIMEOUT, Session},
 };
 use crate::{
     arguments::DiffOptions,
@@ -35,7 +35,7 @@ pub fn run(options: &DiffOptions) -> Result<bool> {
         return random::run(count, options.seed);
     }
     let paths = query_files(options)?;
-    let mut session = Session::new()?;
+    let mut session = Session::new(STATEMENT_TIMEOUT)?;
     let place = session.place()?;
     let mut total = Counts::default();
     for path in &paths {
@@ -86,7 +86,7 @@ fn run_file(session: &mut Session, place: &Place, path: &Path, cases: &[Case], r
         let verdict = match session.observe(&case.sql, &case.settings) {
             Ok(observed) => judge::judge(&expect, case.ordered, &observed),
             Err(error) => {
-                *session = Session::new()?;
+                *session = Session::new(STATEMENT_TIMEOUT)?;
                 Verdict::Different(format!("the connection was lost: {error}"))
             }
         };

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// A query that takes longer hangs, on data as small as the suite's.
-const STATEMENT_TIMEOUT: &str = "30s";
+pub const STATEMENT_TIMEOUT: &str = "30s";
 /// Attempts to connect, half a second apart: after a crash the server needs some seconds.
 const CONNECT_ATTEMPTS: usize = 60;
 /// Does not occur in queries, which are quoted with it.
@@ -52,7 +52,7 @@ impl Observed {
 
 impl Session {
     /// Connects, and waits for a server that is starting again.
-    pub fn new() -> Result<Session> {
+    pub fn new(statement_timeout: &str) -> Result<Session> {
         let mut attempt = 0;
         let mut client = loop {
             match Client::connect() {
@@ -63,7 +63,7 @@ impl Session {
             attempt += 1;
         };
         client.query(&format!(
-            "SET search_path = fast, heap; SET statement_timeout = '{STATEMENT_TIMEOUT}'; SET TimeZone = 'UTC'; \
+            "SET search_path = fast, heap; SET statement_timeout = '{statement_timeout}'; SET TimeZone = 'UTC'; \
              SET DateStyle = 'ISO, MDY'; SET fusion.force = on"
         ))?;
         Ok(Session { client })

@@ -260,7 +260,8 @@ impl ScalarUDFImpl for StrictFunction {
                     return Ok(ColumnarValue::Scalar(ScalarValue::try_from(&self.output)?));
                 }
                 ColumnarValue::Scalar(value) => Argument { array: value.to_array()?, constant: true },
-                ColumnarValue::Array(array) if array.null_count() == rows && rows > 0 => {
+                // `logical`: DataFusion tries predicates on columns of type Null, whose arrays have no null bitmap.
+                ColumnarValue::Array(array) if array.logical_null_count() == rows && rows > 0 => {
                     return Ok(ColumnarValue::Array(new_null_array(&self.output, rows)));
                 }
                 ColumnarValue::Array(array) => Argument { array, constant: false },

@@ -7,6 +7,7 @@
 //! | `AggregateStatistics` | it answers count, min and max from statistics, and ours are PostgreSQL's estimates |
 //! | `EliminateCrossJoin` | it takes all inner joins of a component apart and joins them anew in the order of their inputs |
 //!
+//! `PushDownFilter` is kept from pushing below an aggregate without groups ([`push_down`]).
 //! `JoinSelection` stays, but may not exchange sides ([`join_order`] has chosen them): it only picks between one hash table for all
 //! ([`COLLECT_ROWS`]) and a table per partition.
 //!
@@ -16,6 +17,7 @@
 //! `SingleDistinctToGroupBy`, `EliminateOuterJoin` (needs [`crate::function::StrictFunction`] to be strict, which it is).
 
 pub mod join_order;
+mod push_down;
 
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::context::SessionState;
@@ -45,10 +47,15 @@ pub fn session_state(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> Session
     options.optimizer.join_reordering = false;
     options.optimizer.hash_join_single_partition_threshold_rows = COLLECT_ROWS;
     options.optimizer.hash_join_single_partition_threshold = COLLECT_BYTES;
+    // `x IS TRUE` is planned as a comparison, which may be NULL as far as types say, though the logical plan knows better.
+    options.execution.skip_physical_aggregate_schema_check = true;
     let mut rules = PhysicalOptimizer::default().rules;
     rules.retain(|rule| !LEFT_OUT.contains(&rule.name()));
     let mut logical_rules = Optimizer::default().rules;
     logical_rules.retain(|rule| !LEFT_OUT_LOGICAL.contains(&rule.name()));
+    for rule in logical_rules.iter_mut().filter(|rule| rule.name() == push_down::NAME) {
+        *rule = Arc::new(push_down::GuardedPushDown::default());
+    }
     SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(runtime)

@@ -21,6 +21,8 @@ use super::{
 use crate::error::Result;
 
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(2);
+/// Joins of joins may be large; such queries count as errors.
+const STATEMENT_TIMEOUT: &str = "2s";
 /// Queries tried to make a failing one smaller.
 const REDUCTIONS: usize = 400;
 /// Failing queries that are printed; more would say the same.
@@ -55,7 +57,7 @@ enum Failing {
 
 /// Returns whether no query failed.
 pub fn run(count: u64, seed: u64) -> Result<bool> {
-    let mut session = Session::new()?;
+    let mut session = Session::new(STATEMENT_TIMEOUT)?;
     let start = Instant::now();
     let mut said = start;
     let mut counts = Counts::default();
@@ -94,7 +96,7 @@ fn observe(session: &mut Session, query: &Query) -> Result<Outcome> {
     let observed = match session.observe(&query.sql(), &[]) {
         Ok(observed) => observed,
         Err(error) => {
-            *session = Session::new()?;
+            *session = Session::new(STATEMENT_TIMEOUT)?;
             return Ok(Outcome::Failed { kind: Failing::Connection, text: error.to_string() });
         }
     };
