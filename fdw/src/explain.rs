@@ -1,7 +1,7 @@
 //! EXPLAIN of a fusion scan, and `fusion.explain_route`.
 //!
 //! Everything printed here is an interface: regress tests hold it. Properties: `Fusion Route` (engine, or native with its reason),
-//! `Fusion Plan` (the engine's physical plan), and with ANALYZE `Fusion Fallback`, `Fusion Stages`, `Fusion Pages`.
+//! `Fusion Plan` (the engine's physical plan), with VERBOSE `Fusion Query` (the query as it was sent, with PostgreSQL's estimates), and with ANALYZE `Fusion Fallback`, `Fusion Stages`, `Fusion Pages`.
 
 use crate::error::{OrRaise, Result};
 use crate::guc;
@@ -10,6 +10,8 @@ use crate::pg::planner;
 use crate::route::{self, Decision};
 use crate::scan::{self, FusionScan};
 use fusion_common::{SqlError, SqlState};
+use fusion_proto::codec;
+use fusion_proto::plan::Plan;
 use pgrx::iter::TableIterator;
 use pgrx::{name, pg_extern, pg_guard, pg_sys};
 
@@ -26,6 +28,10 @@ pub unsafe extern "C-unwind" fn explain_foreign_scan(
         return;
     }
     output.text("Fusion Route", "engine");
+    if output.is_verbose() {
+        let query = codec::from_bytes::<Plan>(&state.private.plan).map(|plan| plan.describe(output.shows_costs()));
+        output.lines("Fusion Query", &query.unwrap_or_else(|error| format!("not available: {error}")));
+    }
     if let Some(error) = &state.fallback {
         output.text("Fusion Fallback", &error.to_string());
         return;

@@ -51,6 +51,12 @@ CREATE TABLE public.nan_values (id int, n numeric(10,2));
 INSERT INTO public.nan_values VALUES (1, 1.5), (2, 'NaN');
 IMPORT FOREIGN SCHEMA public LIMIT TO (nan_values) FROM SERVER fusion INTO fast;
 SELECT same_error('SELECT sum(n) FROM nan_values');
+-- Casts.
+SELECT same_error('SELECT n15::numeric(5,2) FROM numbers');
+-- A subquery that gives two rows.
+SELECT same_error('SELECT id, (SELECT i4 FROM numbers) FROM words');
+SELECT same_error('SELECT n.id FROM numbers n WHERE n.i4 = (SELECT m.i4 FROM numbers m WHERE m.b = n.b)');
+SELECT same_error('SELECT id FROM words WHERE id > (SELECT id FROM numbers WHERE id < 3)');
 -- A parameter that fails: PostgreSQL may never evaluate it.
 SELECT same_error('SELECT id, length(current_setting(''no.such'')) FROM numbers WHERE id < 0');
 SELECT same_error('SELECT id, length(current_setting(''no.such'')) FROM numbers WHERE id > 0');

@@ -25,6 +25,18 @@ impl Output {
         unsafe { (*self.0).analyze }
     }
 
+    /// EXPLAIN VERBOSE.
+    pub fn is_verbose(&self) -> bool {
+        // SAFETY: valid, by `new`.
+        unsafe { (*self.0).verbose }
+    }
+
+    /// Whether estimates are wanted.
+    pub fn shows_costs(&self) -> bool {
+        // SAFETY: valid, by `new`.
+        unsafe { (*self.0).costs }
+    }
+
     /// Whether figures that change from run to run are wanted: TIMING, and not only SUMMARY.
     pub fn shows_timing(&self) -> bool {
         // SAFETY: valid, by `new`.
