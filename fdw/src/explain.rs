@@ -65,7 +65,7 @@ fn analyzed(state: &FusionScan, output: &Output) {
 /// Route of a query and the reason, without running it.
 fn explain_route(query: &str) -> Result<(String, Option<String>)> {
     // SAFETY: parser, analyser and planner are called as for any statement.
-    let planned = unsafe { planner::plan_text(query) };
+    let planned = route::explaining(|| unsafe { planner::plan_text(query) });
     planned.map_err(|message| SqlError::new(SqlState::INVALID_PARAMETER_VALUE, message))?;
     Ok(match route::take_last_decision() {
         Some(Decision::Engine) => ("engine".to_owned(), None),

@@ -41,6 +41,7 @@ pub enum Decision {
 thread_local! {
     static DEPTH: Cell<u32> = const { Cell::new(0) };
     static LAST: RefCell<Option<Decision>> = const { RefCell::new(None) };
+    static EXPLAINING: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Counts nested calls of the planner; undone on unwinding too.
@@ -62,6 +63,19 @@ impl Drop for Nesting {
 /// Installs the planner hook.
 pub fn init() {
     planner::install_hook(fusion_planner);
+}
+
+/// Runs `plan`, which plans a query to learn its route: why a query does not translate is then told although it is cheap, too.
+pub fn explaining<R>(plan: impl FnOnce() -> R) -> R {
+    struct Reset;
+    impl Drop for Reset {
+        fn drop(&mut self) {
+            EXPLAINING.set(false);
+        }
+    }
+    EXPLAINING.set(true);
+    let _reset = Reset;
+    plan()
 }
 
 /// Takes the decision on the outermost query planned last; None if it named no fusion table.
@@ -211,11 +225,16 @@ unsafe fn choose(
     }
     // SAFETY: a statement that was just planned.
     let native_cost = unsafe { (*(*native_stmt).planTree).total_cost };
-    if !guc::force() && native_cost < guc::min_cost() {
-        return refuse("the native plan costs less than fusion.min_cost");
+    let is_cheap = !guc::force() && native_cost < guc::min_cost();
+    let cheap = "the native plan costs less than fusion.min_cost";
+    if is_cheap && !EXPLAINING.get() {
+        return refuse(cheap);
     }
     // SAFETY: a rewritten query that nothing has changed, and the statement that was planned for it.
     let translation = unsafe { translate_query(parse, native, &Leaves::of(native_stmt))? };
+    if is_cheap {
+        return refuse(cheap);
+    }
     let engine_cost = cost::estimate(&translation);
     if !guc::force() && native_cost <= engine_cost {
         return refuse("the native plan is estimated to be cheaper");

@@ -68,6 +68,20 @@ impl Plan {
                 (format!("Limit:{}{}", row_count("offset", offset), row_count("count", count)), vec![input])
             }
             Rel::UnionAll { inputs, .. } => ("UnionAll".to_owned(), inputs.iter().collect()),
+            Rel::SetOperation { kind, all, left, right, .. } => {
+                (format!("{kind:?}{}", if *all { " ALL" } else { "" }), vec![left, right])
+            }
+            Rel::Window { input, calls } => {
+                let calls: Vec<String> = calls.iter().map(|call| format!("{:?}", call.function)).collect();
+                (format!("Window: {}", calls.join(", ")), vec![input])
+            }
+            Rel::LimitWithTies { input, keys, offset, count } => {
+                let keys: Vec<String> = keys.iter().map(sort_key).collect();
+                let offset =
+                    offset.as_ref().map(|offset| format!(" offset {}", describe(offset, 0))).unwrap_or_default();
+                let count = describe(count, 0);
+                (format!("LimitWithTies: {}{offset} count {count}", keys.join(", ")), vec![input])
+            }
             Rel::Distinct { input } => ("Distinct".to_owned(), vec![input]),
             other => (name(other), Vec::new()),
         }
