@@ -70,14 +70,13 @@ impl<'q> Translator<'q, '_> {
         let right = self.set_tree(query, right)?;
         let right = self.coerced(query, right, &types)?;
 
-        let unified = |((ty, left), right): ((&TypeRef, &(TypeRef, ColumnType)), &(TypeRef, ColumnType))| {
-            let held = case_type(&[left.1, right.1], *ty).map_err(|_| {
+        let mut columns: Vec<(TypeRef, ColumnType)> = Vec::with_capacity(types.len());
+        for ((ty, (_, left)), (_, right)) in types.iter().zip(&left.columns).zip(&right.columns) {
+            let held = case_type(&[*left, *right], *ty).map_err(|_| {
                 Refusal::unsupported(format_args!("{name} of columns that the engine holds in different ways"))
             })?;
-            Ok((*ty, held))
-        };
-        let columns: Vec<(TypeRef, ColumnType)> =
-            types.iter().zip(&left.columns).zip(&right.columns).map(unified).collect::<Result<_>>()?;
+            columns.push((*ty, held));
+        }
         if columns.len() != types.len() {
             return Err(Refusal("a side of a set operation lacks a column".to_owned()));
         }
