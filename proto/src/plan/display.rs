@@ -57,6 +57,10 @@ impl Plan {
                 let calls: Vec<String> = aggregates.iter().map(aggregate).collect();
                 (format!("Aggregate: [{}] [{}]", exprs(groups, ", "), calls.join(", ")), vec![input])
             }
+            Rel::GroupingSets { input, groups, sets, aggregates } => {
+                let calls: Vec<String> = aggregates.iter().map(aggregate).collect();
+                (format!("GroupingSets: [{}] {sets:?} [{}]", exprs(groups, ", "), calls.join(", ")), vec![input])
+            }
             Rel::Sort { input, keys } => {
                 let keys: Vec<String> = keys.iter().map(sort_key).collect();
                 (format!("Sort: {}", keys.join(", ")), vec![input])
