@@ -158,9 +158,6 @@ SELECT l.id, x.b FROM l JOIN (SELECT count(*) AS b FROM r) x ON x.b > 3 AND now(
 SELECT l.id, x.b FROM l LEFT JOIN (SELECT count(*) AS b FROM r) x ON x.b > 3 AND now() < '2000-01-01';
 SELECT l.id, x.b FROM l FULL JOIN (SELECT count(*) AS b FROM r) x ON x.b = l.k AND now() < '2000-01-01';
 SELECT x.b FROM (SELECT count(*) AS b FROM r) x WHERE date '1998-01-01' = CASE WHEN x.b < 3 THEN date '2020-01-05' END;
--- expect native: GROUPING SETS, ROLLUP or CUBE is not supported in the engine
 SELECT * FROM (SELECT k, count(*) AS c FROM dup GROUP BY ROLLUP (k)) x WHERE k IS NULL;
--- expect native: GROUPING SETS, ROLLUP or CUBE is not supported in the engine
 SELECT * FROM (SELECT k, v, count(*) AS c FROM dup GROUP BY CUBE (k, v)) x WHERE k > 0 AND v IS NULL;
--- expect native: GROUPING SETS, ROLLUP or CUBE is not supported in the engine
 SELECT l.id, x.c FROM l LEFT JOIN (SELECT k, count(*) AS c FROM dup GROUP BY ROLLUP (k)) x ON x.k = l.k OR x.k IS NULL AND l.k > 10;
