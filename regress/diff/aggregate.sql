@@ -161,3 +161,9 @@ SELECT x.b FROM (SELECT count(*) AS b FROM r) x WHERE date '1998-01-01' = CASE W
 SELECT * FROM (SELECT k, count(*) AS c FROM dup GROUP BY ROLLUP (k)) x WHERE k IS NULL;
 SELECT * FROM (SELECT k, v, count(*) AS c FROM dup GROUP BY CUBE (k, v)) x WHERE k > 0 AND v IS NULL;
 SELECT l.id, x.c FROM l LEFT JOIN (SELECT k, count(*) AS c FROM dup GROUP BY ROLLUP (k)) x ON x.k = l.k OR x.k IS NULL AND l.k > 10;
+SELECT b, (SELECT min(d) FROM r), count(*) FROM tri GROUP BY ROLLUP (b);
+SELECT b, (SELECT count(*) FROM r WHERE r.k > 3) FROM tri GROUP BY CUBE (b, c);
+SELECT k, count(*) FROM l GROUP BY CUBE (k) HAVING count(*) IN (SELECT w FROM m);
+SELECT k, s, count(*), GROUPING(k) FROM l GROUP BY ROLLUP (k, s) HAVING count(*) > (SELECT avg(w) FROM m) AND EXISTS (SELECT 1 FROM r WHERE n > 3);
+SELECT v FROM dup GROUP BY CUBE (v) HAVING date '2021-07-01' = ALL (SELECT d FROM l);
+SELECT CASE WHEN count(*) NOT IN (SELECT id FROM tim) THEN 'no' ELSE 'yes' END FROM tri GROUP BY ROLLUP (a);

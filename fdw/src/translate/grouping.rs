@@ -77,7 +77,8 @@ fn expand(clause: &GroupingSet) -> Result<Vec<Vec<u32>>> {
     })
 }
 
-/// Adds a column for each `GROUPING(…)` above grouping. The last column of `bound` is the number of a row's set, among `sets`.
+/// Adds a column for each `GROUPING(…)` above grouping, and takes away the last column of the relation, which `bound` does not name:
+/// the number of a row's set, among `sets`. What is added later (marks of sub-selects) takes its place.
 pub(super) fn with_grouping<'q>(query: QueryRef<'q>, bound: Bound<'q>, sets: &[Vec<u32>]) -> Bound<'q> {
     let mut found: Vec<(NodeRef<'q>, Vec<u32>)> = Vec::new();
     for node in query.targets().into_iter().map(|target| target.expr).chain(query.having()) {
@@ -90,9 +91,6 @@ pub(super) fn with_grouping<'q>(query: QueryRef<'q>, bound: Bound<'q>, sets: &[V
             }
             _ => Walk::Into,
         });
-    }
-    if found.is_empty() {
-        return bound;
     }
     let number = Expr::column(INT4, bound.columns.len() as u32);
     let (mut exprs, mut columns) = (bound.all(), bound.columns);
