@@ -52,9 +52,7 @@ SELECT a, 'x' || b AS c FROM (SELECT id, s FROM l) x(a, b) WHERE b IS NOT NULL;
 SELECT l.id, x.c FROM l, LATERAL (SELECT count(*) AS c FROM r WHERE r.k = l.k) x;
 SELECT l.id, x.id FROM l, LATERAL (SELECT r.id FROM r WHERE r.k = l.k) x;
 SELECT l.id, x.id FROM l LEFT JOIN LATERAL (SELECT r.id FROM r WHERE r.k = l.k AND r.n > l.n) x ON true;
--- expect native: LIMIT or OFFSET in a subquery that refers to an outer query is not supported in the engine
 SELECT l.id, x.id FROM l CROSS JOIN LATERAL (SELECT r.id FROM r WHERE r.k = l.k ORDER BY r.id LIMIT 2) x;
--- expect native: LIMIT or OFFSET in a subquery that refers to an outer query is not supported in the engine
 SELECT l.id, x.id FROM l LEFT JOIN LATERAL (SELECT r.id FROM r WHERE r.k = l.k ORDER BY r.n DESC NULLS LAST, r.id LIMIT 1) x ON true;
 SELECT l.id, x.m, x.c FROM l LEFT JOIN LATERAL (SELECT max(r.n) AS m, count(*) AS c FROM r WHERE r.k = l.k) x ON x.c > 1;
 SELECT l.id, x.s, x.c FROM l, LATERAL (SELECT r.s, count(*) AS c FROM r WHERE r.k = l.k GROUP BY r.s) x;
@@ -64,7 +62,6 @@ SELECT l.id, x.id, y.w FROM l, LATERAL (SELECT r.id FROM r WHERE r.k = l.k) x, L
 SELECT l.id, x.a FROM l, LATERAL (SELECT r.id AS a FROM r WHERE r.k = l.k UNION SELECT m.r_id FROM m WHERE m.l_id = l.id) x;
 -- expect native: this reference from a subquery to an outer query is not supported in the engine
 SELECT l.id, x.a FROM l, LATERAL (VALUES (l.k), (l.id)) x(a);
--- expect native: LIMIT or OFFSET in a subquery that refers to an outer query is not supported in the engine
 SELECT d.name, x.name, x.salary FROM dept d LEFT JOIN LATERAL (SELECT name, salary FROM emp e WHERE e.dept = d.id AND salary IS NOT NULL ORDER BY salary DESC, id LIMIT 3) x ON true;
 -- expect native: a function in FROM is not supported in the engine
 SELECT e.id, g FROM emp e, LATERAL generate_series(1, e.dept) g WHERE e.id < 10;

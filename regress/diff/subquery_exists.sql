@@ -16,7 +16,6 @@ SELECT id FROM l WHERE EXISTS (SELECT max(id) FROM zero);
 SELECT id FROM l WHERE EXISTS (SELECT count(*) FROM r WHERE r.k = l.k HAVING count(*) > 2);
 SELECT id FROM l WHERE EXISTS (SELECT 1 FROM r WHERE r.k = l.k GROUP BY r.s HAVING count(*) > 1);
 SELECT id FROM l WHERE EXISTS (SELECT 1 FROM r WHERE r.k = l.k LIMIT 1);
--- expect native: LIMIT or OFFSET in a subquery that refers to an outer query is not supported in the engine
 SELECT id FROM l WHERE EXISTS (SELECT 1 FROM r WHERE r.k = l.k OFFSET 2);
 SELECT id FROM l WHERE EXISTS (SELECT 1 FROM r WHERE r.k = l.k) OR l.n > 5;
 SELECT id FROM l WHERE EXISTS (SELECT 1 FROM r WHERE r.k = l.k) OR EXISTS (SELECT 1 FROM m WHERE m.l_id = l.id);

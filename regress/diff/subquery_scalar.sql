@@ -23,9 +23,7 @@ SELECT id, (SELECT bool_or(r.n > l.n) FROM r WHERE r.k = l.k) FROM l;
 SELECT id, (SELECT d.name FROM dept d WHERE d.id = emp.dept) FROM emp;
 SELECT name, (SELECT b.name FROM emp b WHERE b.id = e.boss) FROM emp e;
 SELECT name, (SELECT (SELECT d.name FROM dept d WHERE d.id = b.dept) FROM emp b WHERE b.id = e.boss) FROM emp e;
--- expect native: LIMIT or OFFSET in a subquery that refers to an outer query is not supported in the engine
 SELECT id, (SELECT r.id FROM r WHERE r.k = l.k ORDER BY r.id LIMIT 1) FROM l;
--- expect native: LIMIT or OFFSET in a subquery that refers to an outer query is not supported in the engine
 SELECT id, (SELECT r.n FROM r WHERE r.k = l.k ORDER BY r.n DESC NULLS LAST, r.id LIMIT 1 OFFSET 1) FROM l;
 -- expect native: operator ||(text,text) is not supported in the engine
 -- expect native in en_US: aggregate max(text) under collation "default" is not supported in the engine

@@ -94,7 +94,16 @@ SELECT same_set(q) FROM (VALUES
     ('SELECT i2 FROM fast.numbers ORDER BY i2 FETCH FIRST 0 ROWS WITH TIES'),
     ('SELECT i2, id FROM fast.numbers ORDER BY i2, id OFFSET 500 FETCH FIRST (2 + 1) ROWS WITH TIES'),
     ('SELECT sum(i2) FROM (SELECT i2 FROM fast.numbers ORDER BY i2 FETCH FIRST 5 ROWS WITH TIES) s'),
-    ('SELECT id FROM fast.numbers ORDER BY id LIMIT 3 + 4 OFFSET 2 - 1 + 1') 
+    ('SELECT id FROM fast.numbers ORDER BY id LIMIT 3 + 4 OFFSET 2 - 1 + 1'),
+    -- For each row of the query around.
+    ('SELECT a.id, (SELECT x.id FROM fast.numbers x WHERE x.i2 = a.i2 ORDER BY x.id DESC LIMIT 1) FROM fast.numbers a'),
+    ('SELECT a.id, s.id, s.i4 FROM fast.words a, LATERAL (SELECT x.id, x.i4 FROM fast.numbers x WHERE x.i2 = a.id ORDER BY x.i4 NULLS FIRST, x.id OFFSET 1 LIMIT 2) s'),
+    ('SELECT a.id, s.id FROM fast.changed a LEFT JOIN LATERAL (SELECT x.id FROM fast.numbers x WHERE x.i2 > a.id ORDER BY x.id DESC OFFSET 3) s ON true'),
+    ('SELECT a.id, s.* FROM fast.changed a LEFT JOIN LATERAL (SELECT DISTINCT ON (x.b) x.b, x.id FROM fast.numbers x WHERE x.i2 > a.id ORDER BY x.b, x.id) s ON true'),
+    ('SELECT a.id, s.* FROM fast.changed a, LATERAL (SELECT x.id, rank() OVER (ORDER BY x.i4 DESC, x.id) AS r, sum(x.id) OVER () AS t FROM fast.numbers x WHERE x.i2 = a.id) s'),
+    ('SELECT a.id, s.* FROM fast.changed a, LATERAL (SELECT x.id, count(*) OVER (PARTITION BY x.b) AS t FROM fast.numbers x WHERE x.i2 > a.id ORDER BY x.id LIMIT 2) s'),
+    ('SELECT a.id FROM fast.changed a WHERE a.kept IN (SELECT x.id FROM fast.numbers x WHERE x.i2 >= a.id ORDER BY x.id LIMIT 5)'),
+    ('SELECT id FROM fast.numbers WHERE id IN (SELECT DISTINCT ON (b) id FROM fast.numbers ORDER BY b, id DESC)')
 ) q(q);
 
 -- Errors are PostgreSQL's.

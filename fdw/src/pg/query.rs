@@ -336,11 +336,8 @@ impl<'q> QueryRef<'q> {
     pub fn uncorrelatable_clause(self) -> Option<&'static str> {
         let query = self.get();
         let checks = [
-            (!query.limitCount.is_null() || !query.limitOffset.is_null(), "LIMIT or OFFSET"),
             (!query.setOperations.is_null(), "UNION, INTERSECT or EXCEPT"),
-            (query.hasWindowFuncs, "a window function"),
             (!query.groupingSets.is_null(), "GROUPING SETS, ROLLUP or CUBE"),
-            (query.hasDistinctOn, "DISTINCT ON"),
         ];
         checks.into_iter().find_map(|(found, name)| found.then_some(name))
     }

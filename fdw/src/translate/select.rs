@@ -98,7 +98,7 @@ impl<'q> Translator<'q, '_> {
         let grouped = query.is_grouped();
         let bound = if grouped { self.aggregate(query, bound, &carried, domain)? } else { bound };
         let bound = self.with_sublinks(bound, query.targets().into_iter().map(|target| target.expr))?;
-        let bound = self.windows(query, bound, grouped)?;
+        let bound = self.windows(query, bound, grouped, &carried)?;
         let scope = Scope { grouped, ..Scope::new(bound.columns.clone()) };
         let targets = query.targets();
         let (visible, junk): (Vec<&Target<'q>>, Vec<&Target<'q>>) = targets.iter().partition(|target| !target.junk);
@@ -107,7 +107,9 @@ impl<'q> Translator<'q, '_> {
         }
 
         let limited = query.limit().is_some() || query.offset().is_some();
-        let order = if place == Place::Sublink && !limited { Vec::new() } else { query.order_by() };
+        // The order also decides which rows there are.
+        let decides = limited || query.is_distinct_on();
+        let order = if place == Place::Sublink && !decides { Vec::new() } else { query.order_by() };
         let distinct = query.distinct();
         let among = |list: &[SortGroup], target: &Target<'_>| list.iter().any(|key| key.reference == target.reference);
         let (sorting, other): (Vec<_>, Vec<_>) = junk.into_iter().partition(|target| among(&order, target));
@@ -131,7 +133,7 @@ impl<'q> Translator<'q, '_> {
         let keys = super::sort::keys(&order, &listed, &columns)?;
         if query.is_distinct_on() {
             let on = check_distinct(&distinct, &listed, &columns)?;
-            rel = super::sort::first_of_each(rel, &on, &keys, &columns)?;
+            rel = super::sort::first_of_each(rel, &on, &keys, &columns, &carried)?;
         } else if !distinct.is_empty() {
             check_distinct(&distinct, &listed, &columns)?;
             if listed.len() > visible.len() {
@@ -153,9 +155,16 @@ impl<'q> Translator<'q, '_> {
         }
         let count = self.row_count(query.limit())?;
         rel = match count {
+            Some(_) if query.is_with_ties() && !carried.is_empty() => {
+                return Err(Refusal::unsupported("WITH TIES in a subquery that refers to an outer query"));
+            }
             Some(count) if query.is_with_ties() => {
                 let (keys, offset) = (super::sort::sort_keys(&keys, &columns), self.row_count(query.offset())?);
                 Rel::LimitWithTies { input: Box::new(rel), keys, offset, count }
+            }
+            count if !carried.is_empty() && limited => {
+                let offset = self.row_count(query.offset())?;
+                super::sort::some_of_each(rel, &keys, &columns, &carried, (offset, count))?
             }
             count => self.limit(super::sort::sort(rel, &keys, &columns), count, query)?,
         };

@@ -4,7 +4,7 @@
 //! is PostgreSQL's: the plan then has neither Sort nor Limit, and [`PostSort`] says what to put above it.
 
 use super::expr::is_parameter;
-use super::select::OutputField;
+use super::select::{CarriedField, OutputField};
 use super::{Refusal, Result, collation, operator};
 use crate::pg::names;
 use crate::pg::node::NodeRef;
@@ -111,31 +111,78 @@ pub(super) fn sort_keys(keys: &[Key], columns: &[OutputField]) -> Vec<SortKey> {
     keys.iter().map(key).collect()
 }
 
-/// The first row of each group: `on` are the columns that are equal in a group, `keys` the order in it.
-pub(super) fn first_of_each(input: Rel, on: &[usize], keys: &[Key], columns: &[OutputField]) -> Result<Rel> {
+/// The first row of each group: `on` are the columns that are equal in a group, besides what is `carried`; `keys` the order in it.
+pub(super) fn first_of_each(
+    input: Rel,
+    on: &[usize],
+    keys: &[Key],
+    columns: &[OutputField],
+    carried: &[CarriedField],
+) -> Result<Rel> {
     let keys: Vec<Key> = keys.iter().filter(|key| !on.contains(&key.column)).cloned().collect();
     if needs_postgres(&keys) {
         return Err(refusal(&keys, "with DISTINCT ON"));
     }
-    let column = |position: usize| Expr::column(columns[position].ty, position as u32);
+    let groups = on.iter().map(|&position| Expr::column(columns[position].ty, position as u32)).collect();
+    let first = |number| vec![compare_number(number, CompareOp::Eq, 1)];
+    Ok(numbered(input, groups, &keys, columns, carried, first))
+}
+
+/// OFFSET and LIMIT for each row around: those of equal carried columns.
+pub(super) fn some_of_each(
+    input: Rel,
+    keys: &[Key],
+    columns: &[OutputField],
+    carried: &[CarriedField],
+    (offset, count): (Option<Expr>, Option<Expr>),
+) -> Result<Rel> {
+    let constant = |expr: Option<Expr>| match expr.map(|expr| expr.kind) {
+        None => Ok(None),
+        Some(ExprKind::Const(Some(Value::Int8(rows)))) if rows >= 0 => Ok(Some(rows)),
+        Some(_) => Err(Refusal::unsupported("LIMIT that is no constant in a subquery that refers to an outer query")),
+    };
+    let (offset, count) = (constant(offset)?.unwrap_or(0), constant(count)?);
+    let wanted = |number: Expr| {
+        let after = (offset > 0).then(|| compare_number(number.clone(), CompareOp::Gt, offset));
+        let until = count.map(|count| compare_number(number, CompareOp::Le, offset.saturating_add(count)));
+        after.into_iter().chain(until).collect()
+    };
+    Ok(numbered(input, Vec::new(), keys, columns, carried, wanted))
+}
+
+fn compare_number(number: Expr, op: CompareOp, with: i64) -> Expr {
+    let with = Expr { ty: number.ty, kind: ExprKind::Const(Some(Value::Int8(with))) };
+    Expr::boolean(ExprKind::Compare { op, left: Box::new(number), right: Box::new(with) })
+}
+
+/// The rows whose number in their group is `wanted`.
+fn numbered(
+    input: Rel,
+    mut partition: Vec<Expr>,
+    keys: &[Key],
+    columns: &[OutputField],
+    carried: &[CarriedField],
+    wanted: impl FnOnce(Expr) -> Vec<Expr>,
+) -> Rel {
+    let mut kept: Vec<Expr> =
+        columns.iter().enumerate().map(|(position, column)| Expr::column(column.ty, position as u32)).collect();
+    let around = carried.iter().enumerate().map(|(position, column)| column.at(columns.len() + position).expr);
+    partition.extend(around.clone());
+    kept.extend(around);
     let int8 = TypeRef::plain(oid::INT8);
     let number = WindowCall {
         function: WindowFunction::RowNumber,
         args: Vec::new(),
         filter: None,
-        partition: on.iter().map(|&position| column(position)).collect(),
-        order: sort_keys(&keys, columns),
+        partition,
+        order: sort_keys(keys, columns),
         frame: Frame::default_frame(),
         ty: int8,
     };
-    let numbered = Rel::Window { input: Box::new(input), calls: vec![number] };
-    let first = Expr::boolean(ExprKind::Compare {
-        op: CompareOp::Eq,
-        left: Box::new(Expr::column(int8, columns.len() as u32)),
-        right: Box::new(Expr { ty: int8, kind: ExprKind::Const(Some(Value::Int8(1))) }),
-    });
-    let rel = Rel::Filter { input: Box::new(numbered), predicates: vec![first] };
-    Ok(Rel::Project { input: Box::new(rel), exprs: (0..columns.len()).map(column).collect() })
+    let rel = Rel::Window { input: Box::new(input), calls: vec![number] };
+    let predicates = wanted(Expr::column(int8, kept.len() as u32));
+    let rel = if predicates.is_empty() { rel } else { Rel::Filter { input: Box::new(rel), predicates } };
+    Rel::Project { input: Box::new(rel), exprs: kept }
 }
 
 impl PostSort {

@@ -16,14 +16,25 @@ use fusion_proto::plan::{
 };
 
 impl<'q> Translator<'q, '_> {
-    /// Computes the window functions of `query`; `grouped` as in [`Scope`].
-    pub(super) fn windows(&mut self, query: QueryRef<'q>, input: Bound<'q>, grouped: bool) -> Result<Bound<'q>> {
+    /// Computes the window functions of `query`; `grouped` as in [`Scope`]. What is `carried` parts the rows of every window.
+    pub(super) fn windows(
+        &mut self,
+        query: QueryRef<'q>,
+        input: Bound<'q>,
+        grouped: bool,
+        carried: &[Source<'q>],
+    ) -> Result<Bound<'q>> {
         let targets = query.targets();
         let found = window_functions(&targets);
         if found.is_empty() {
             return Ok(input);
         }
         let windows = query.windows();
+        let mut parts = Vec::with_capacity(carried.len());
+        for &source in carried {
+            let position = input.position(source).and_then(|at| Some(input.columns.get(at)?.at(at).expr));
+            parts.push(position.ok_or_else(|| Refusal::unsupported("a window in this subquery"))?);
+        }
         let scope = Scope { grouped, ..Scope::new(input.columns) };
         let mut columns = scope.columns.clone();
         let mut calls = Vec::with_capacity(found.len());
@@ -31,7 +42,8 @@ impl<'q> Translator<'q, '_> {
             let Some(window) = windows.iter().find(|window| window.reference == function.window) else {
                 return Err(Refusal::unsupported("this window"));
             };
-            let (call, held) = self.window_call(node, &function, window, &targets, &scope)?;
+            let (mut call, held) = self.window_call(node, &function, window, &targets, &scope)?;
+            call.partition.extend(parts.iter().cloned());
             columns.push(Column { source: Source::Computed(node), ty: call.ty, held });
             calls.push(call);
         }

@@ -5,3 +5,4 @@ mod expressions;
 mod relations;
 mod subqueries;
 mod tpch;
+mod windows;
