@@ -384,7 +384,7 @@ fn scalar(value: &Value) -> Option<f64> {
         Value::Date(i32::MAX) => f64::INFINITY,
         Value::Date(days) => f64::from(*days) * DAY_MICROS,
         Value::Timestamp(micros) | Value::Timestamptz(micros) => *micros as f64,
-        Value::NumericVar(_) | Value::Text(_) | Value::Opaque(_) => return None,
+        Value::NumericVar(_) | Value::Text(_) | Value::Opaque(_) | Value::Array(..) => return None,
     })
 }
 

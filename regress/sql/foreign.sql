@@ -3,10 +3,10 @@
 -- table by itself, with columns and the quals that translate pushed down.
 --
 \c -
-EXPLAIN (COSTS OFF, VERBOSE) SELECT count(*), sum(n15) FROM fast.numbers WHERE i4 > 0 AND upper(b::text) = 'TRUE';
+EXPLAIN (COSTS OFF, VERBOSE) SELECT count(*), sum(n15) FROM fast.numbers WHERE i4 > 0 AND initcap(b::text) = 'True';
 \c -
-SELECT count(*), sum(n15) FROM fast.numbers WHERE i4 > 0 AND upper(b::text) = 'TRUE';
-SELECT count(*), sum(n15) FROM public.numbers WHERE i4 > 0 AND upper(b::text) = 'TRUE';
+SELECT count(*), sum(n15) FROM fast.numbers WHERE i4 > 0 AND initcap(b::text) = 'True';
+SELECT count(*), sum(n15) FROM public.numbers WHERE i4 > 0 AND initcap(b::text) = 'True';
 \c -
 SELECT n.id, w.v, c.later FROM fast.numbers n JOIN fast.words w USING (id) LEFT JOIN fast.changed c USING (id) WHERE n.i2 > 90 ORDER BY n.id LIMIT 5;
 SELECT n.id, w.v, c.later FROM numbers n JOIN words w USING (id) LEFT JOIN changed c USING (id) WHERE n.i2 > 90 ORDER BY n.id LIMIT 5;

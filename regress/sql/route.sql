@@ -6,7 +6,7 @@ SET fusion.force = on;
 SELECT * FROM fusion.explain_route('SELECT sum(n15) FROM numbers');
 SELECT * FROM fusion.explain_route('SELECT 1');
 SELECT * FROM fusion.explain_route('SELECT random() FROM numbers');
-SELECT * FROM fusion.explain_route('SELECT upper(t) FROM words');
+SELECT * FROM fusion.explain_route('SELECT initcap(t) FROM words');
 SELECT * FROM fusion.explain_route('SELECT count(*) FROM numbers n JOIN public.words w USING (id)');
 SELECT * FROM fusion.explain_route('SELECT id, stddev(id) OVER (ORDER BY id) FROM numbers');
 SELECT * FROM fusion.explain_route('SELECT w FROM words w');
@@ -52,6 +52,6 @@ FROM explain_json('EXPLAIN (ANALYZE, FORMAT JSON) SELECT count(*) FROM numbers')
 SET fusion.log_route = on;
 SET client_min_messages = log;
 SELECT count(*) FROM empty;
-SELECT upper(t) FROM empty;
+SELECT initcap(t) FROM empty;
 RESET client_min_messages;
 RESET fusion.log_route;

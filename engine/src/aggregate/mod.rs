@@ -4,13 +4,21 @@
 //! | --- | --- |
 //! | sum | [`Kind::Sum`]: [`operation`] over [`primitive`] groups; of variable numerics: [`variable`] |
 //! | avg | the sum and DataFusion's count, divided by the lowering above the aggregation, so that sum(x), avg(x) and count(x) share work |
-//! | min, max of floats | [`Kind::Min`], [`Kind::Max`] |
-//! | min, max of other types, count, bool_and, bool_or | DataFusion's, which are exact for them |
+//! | sum of CASE over fixed numerics of several scales | [`Kind::PackedSum`] over packed values: [`packed`] |
+//! | variance, stddev | [`Kind::Spread`]: [`moments`] |
+//! | min, max of floats and variable numerics | [`Kind::Min`], [`Kind::Max`]: [`primitive`], [`extreme`] |
+//! | string_agg, array_agg | [`ordered`] |
+//! | min, max of other types, count, bool_and, bool_or, bit_and, bit_or, bit_xor | DataFusion's, which are exact for them |
 //!
-//! Invariants: a group without values gives NULL; an overflow of what the engine holds is an error; DISTINCT is exact for every type
-//! whose equal values are the same bits (the lowering refuses others).
+//! Invariants: a group without values gives NULL; an overflow of what the engine holds is an error. DISTINCT is DataFusion's where equal
+//! values are the same bits; floats and variable numerics are made distinct here, by key, and taken in ascending order ([`single`]).
 
+pub mod array;
+pub mod extreme;
+pub mod moments;
 pub mod operation;
+pub mod ordered;
+pub mod packed;
 pub mod primitive;
 pub mod single;
 pub mod variable;
@@ -25,7 +33,11 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::format_state_name;
 use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, GroupsAccumulator, Signature, Volatility};
+use extreme::VariableExtremes;
+use fusion_proto::plan::Spread;
+use moments::{FloatSpreads, NumericMoments};
 use operation::{AverageSum, Extreme, SumDecimal, SumFloat, SumInteger};
+use packed::PackedSums;
 use primitive::PrimitiveGroups;
 use single::{Distinct, Groups, Single};
 use std::sync::Arc;
@@ -38,10 +50,14 @@ pub enum Kind {
     Sum,
     /// The sum of avg(float8).
     AverageSum,
-    /// min of floats.
+    /// The sum of packed numerics.
+    PackedSum,
+    /// min of floats and variable numerics.
     Min,
-    /// max of floats.
+    /// max of floats and variable numerics.
     Max,
+    /// variance and stddev, by the type of the argument.
+    Spread(Spread),
 }
 
 /// An aggregate over one argument with a result type of its own.
@@ -49,13 +65,21 @@ pub enum Kind {
 pub struct PgAggregate {
     kind: Kind,
     output: DataType,
+    /// Over distinct values; unlike DISTINCT of DataFusion, whose optimizer does not see it.
+    distinct: bool,
     signature: Signature,
 }
 
 /// The aggregate that computes `kind` into `output`.
 pub fn aggregate(kind: Kind, output: DataType) -> Arc<AggregateUDF> {
     let signature = Signature::user_defined(Volatility::Immutable);
-    Arc::new(AggregateUDF::new_from_impl(PgAggregate { kind, output, signature }))
+    Arc::new(AggregateUDF::new_from_impl(PgAggregate { kind, output, distinct: false, signature }))
+}
+
+/// The same over distinct values whose equality is not that of their bits.
+pub fn distinct_aggregate(kind: Kind, output: DataType) -> Arc<AggregateUDF> {
+    let signature = Signature::user_defined(Volatility::Immutable);
+    Arc::new(AggregateUDF::new_from_impl(PgAggregate { kind, output, distinct: true, signature }))
 }
 
 impl PgAggregate {
@@ -74,11 +98,21 @@ impl PgAggregate {
             (Kind::Sum, DataType::Float32) => of::<SumFloat<Float32Type>>(out),
             (Kind::Sum, DataType::Float64) => of::<SumFloat<Float64Type>>(out),
             (Kind::Sum, DataType::BinaryView) => Box::new(VariableSums::default()),
+            (Kind::PackedSum, DataType::Decimal64(_, scale)) => {
+                Box::new(PackedSums::<Decimal64Type>::new(*scale as u8))
+            }
+            (Kind::PackedSum, DataType::Decimal128(_, scale)) => {
+                Box::new(PackedSums::<Decimal128Type>::new(*scale as u8))
+            }
+            (Kind::Spread(spread), DataType::Float32 | DataType::Float64) => Box::new(FloatSpreads::new(spread)),
+            (Kind::Spread(spread), _) => Box::new(NumericMoments::new(spread)),
             (Kind::AverageSum, DataType::Float64) => of::<AverageSum>(out),
             (Kind::Min, DataType::Float32) => of::<Extreme<Float32Type, false>>(out),
             (Kind::Min, DataType::Float64) => of::<Extreme<Float64Type, false>>(out),
             (Kind::Max, DataType::Float32) => of::<Extreme<Float32Type, true>>(out),
             (Kind::Max, DataType::Float64) => of::<Extreme<Float64Type, true>>(out),
+            (Kind::Min, DataType::BinaryView) => Box::new(VariableExtremes::new(false)),
+            (Kind::Max, DataType::BinaryView) => Box::new(VariableExtremes::new(true)),
             (kind, input) => return Err(DataFusionError::Internal(format!("{kind:?} of {input}"))),
         })
     }
@@ -99,6 +133,11 @@ impl AggregateUDFImpl for PgAggregate {
             Kind::AverageSum => "pg_avg_sum",
             Kind::Min => "pg_min",
             Kind::Max => "pg_max",
+            Kind::PackedSum => "pg_packed_sum",
+            Kind::Spread(Spread { sample: false, root: false }) => "pg_var_pop",
+            Kind::Spread(Spread { sample: true, root: false }) => "pg_var_samp",
+            Kind::Spread(Spread { sample: false, root: true }) => "pg_stddev_pop",
+            Kind::Spread(Spread { sample: true, root: true }) => "pg_stddev_samp",
         }
     }
 
@@ -115,25 +154,42 @@ impl AggregateUDFImpl for PgAggregate {
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
-        let name = format_state_name(args.name, if args.is_distinct { "distinct" } else { "state" });
-        let field = match (args.is_distinct, args.input_fields) {
-            (true, [input]) => {
+        let distinct = self.distinct || args.is_distinct;
+        let field =
+            |name: &str, data_type: DataType| Arc::new(Field::new(format_state_name(args.name, name), data_type, true));
+        let floats = || args.input_fields.iter().all(|field| field.data_type().is_floating());
+        Ok(match (distinct, self.kind, args.input_fields) {
+            (true, _, [input]) => {
                 let item = Field::new_list_field(input.data_type().clone(), true);
-                Field::new_list(name, item, true)
+                vec![Arc::new(Field::new_list(format_state_name(args.name, "distinct"), item, true))]
             }
-            _ => Field::new(name, self.output.clone(), true),
-        };
-        Ok(vec![Arc::new(field)])
+            (_, Kind::PackedSum, _) => {
+                vec![field("sum", DataType::Decimal128(38, 0)), field("scale", DataType::Int8)]
+            }
+            (_, Kind::Spread(_), _) if floats() => {
+                ["count", "sum", "squares"].map(|name| field(name, DataType::Float64) as FieldRef).to_vec()
+            }
+            (_, Kind::Spread(_), _) => vec![
+                field("count", DataType::Int64),
+                field("sum", DataType::BinaryView),
+                field("squares", DataType::BinaryView),
+            ],
+            _ => vec![field("state", self.output.clone())],
+        })
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
         let input = input(&args)?;
         let single = Single::new(self.groups(input)?);
-        Ok(if args.is_distinct { Box::new(Distinct::new(input.clone(), single)) } else { Box::new(single) })
+        Ok(if self.distinct || args.is_distinct {
+            Box::new(Distinct::new(input.clone(), single))
+        } else {
+            Box::new(single)
+        })
     }
 
     fn groups_accumulator_supported(&self, args: AccumulatorArgs) -> bool {
-        !args.is_distinct
+        !self.distinct && !args.is_distinct
     }
 
     fn create_groups_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {

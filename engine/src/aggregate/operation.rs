@@ -132,10 +132,10 @@ macro_rules! float_operations {
             #[inline(always)]
             fn step(state: $native, value: $native) -> ($native, bool) {
                 let value_wins = if MAX {
-                    value > state || value.is_nan()
+                    value >= state || value.is_nan()
                 } else {
                     // Also over the NaN that stands for no values.
-                    value < state || state.is_nan()
+                    value <= state || state.is_nan()
                 };
                 (if value_wins { value } else { state }, true)
             }

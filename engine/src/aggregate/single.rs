@@ -1,6 +1,8 @@
 //! Aggregation without groups, and over distinct values: [`Accumulator`]s on top of the grouped ones.
 
 use super::primitive::only_column;
+use crate::function::float;
+use crate::function::number::append_key;
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::DataType;
 use datafusion::common::{HashSet, ScalarValue};
@@ -10,6 +12,11 @@ use std::mem::size_of_val;
 
 /// An aggregate's groups, as an [`Accumulator`] may hold them.
 pub type Groups = Box<dyn GroupsAccumulator + Sync>;
+
+/// Every row a group of its own.
+pub fn as_indices(rows: usize) -> Vec<usize> {
+    (0..rows).collect()
+}
 
 /// One group.
 pub struct Single {
@@ -55,7 +62,7 @@ impl Accumulator for Single {
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
-        let zeros = self.zeros(only_column(states)?.len());
+        let zeros = self.zeros(states.first().map_or(0, |column| column.len()));
         let result = self.groups.merge_batch(states, &zeros, 1);
         self.indices = zeros;
         result
@@ -97,6 +104,34 @@ impl Distinct {
     }
 }
 
+/// The values in the order in which PostgreSQL, which sorts for DISTINCT, takes them; one of those that are equal though their bits differ.
+/// Where sums are exact the order does not matter.
+fn in_order(values: HashSet<ScalarValue>) -> Result<Vec<ScalarValue>> {
+    let values: Vec<ScalarValue> = values.into_iter().collect();
+    let key = |value: &ScalarValue| -> Result<Option<Vec<u8>>> {
+        Ok(match value {
+            ScalarValue::Float32(Some(value)) => Some(float::order_key(f64::from(*value))),
+            ScalarValue::Float64(Some(value)) => Some(float::order_key(*value)),
+            ScalarValue::BinaryView(Some(payload)) => {
+                let mut key = Vec::new();
+                append_key(payload, &mut key).map_err(crate::error::external)?;
+                Some(key)
+            }
+            _ => None,
+        })
+    };
+    if values.first().map(key).transpose()?.flatten().is_none() {
+        return Ok(values);
+    }
+    let mut keyed = Vec::with_capacity(values.len());
+    for value in values {
+        keyed.push((key(&value)?, value));
+    }
+    keyed.sort_by(|(left, _), (right, _)| left.cmp(right));
+    keyed.dedup_by(|(left, _), (right, _)| left == right);
+    Ok(keyed.into_iter().map(|(_, value)| value).collect())
+}
+
 impl Accumulator for Distinct {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
         self.insert(only_column(values)?)
@@ -110,7 +145,8 @@ impl Accumulator for Distinct {
     fn evaluate(&mut self) -> Result<ScalarValue> {
         let values = std::mem::take(&mut self.values);
         if !values.is_empty() {
-            self.inner.update_batch(&[ScalarValue::iter_to_array(values)?])?;
+            let values = ScalarValue::iter_to_array(in_order(values)?)?;
+            self.inner.update_batch(&[values])?;
         }
         self.inner.evaluate()
     }

@@ -1,13 +1,20 @@
 //! Groups and single groups, in one go and by partial states; all must agree.
 
 use super::*;
+use crate::function::number::Number;
+use crate::numeric::Payload;
 use arrow::array::{Array, ArrayRef, BooleanArray, Decimal64Array, Float64Array, Int16Array, Int32Array, Int64Array};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::EmitTo;
 use fusion_common::SqlError;
 
 fn udaf(kind: Kind, output: &DataType) -> PgAggregate {
-    PgAggregate { kind, output: output.clone(), signature: Signature::user_defined(Volatility::Immutable) }
+    PgAggregate {
+        kind,
+        output: output.clone(),
+        distinct: false,
+        signature: Signature::user_defined(Volatility::Immutable),
+    }
 }
 
 /// The results per group, computed in one go and by two partial states.
@@ -101,17 +108,19 @@ fn floats_have_postgresqls_order_and_overflow() {
     assert!(grouped(Kind::AverageSum, DataType::Float64, &values, &[0, 0], None).is_ok());
 }
 
+fn parse(text: &str) -> Number {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    Number { unscaled: format!("{whole}{fraction}").parse().unwrap(), scale: fraction.len() as u16 }
+}
+
+fn payload(number: Number) -> Vec<u8> {
+    Payload::new(number.unscaled, number.scale).as_bytes().to_vec()
+}
+
 #[test]
 fn variable_sums_against_postgresql() {
-    use crate::function::number::Number;
-    use crate::numeric::Payload;
     for line in include_str!("../../tests/facts/numeric_avg.txt").lines() {
         let fields: Vec<&str> = line.split('\t').collect();
-        let parse = |text: &str| {
-            let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-            Number { unscaled: format!("{whole}{fraction}").parse().unwrap(), scale: fraction.len() as u16 }
-        };
-        let payload = |number: Number| Payload::new(number.unscaled, number.scale).as_bytes().to_vec();
         let values = arrow::array::BinaryViewArray::from_iter_values(fields[0].split(',').map(parse).map(payload));
         let values: ArrayRef = Arc::new(values);
         let sums = grouped(Kind::Sum, DataType::BinaryView, &values, &vec![0; values.len()], None).unwrap();
@@ -140,4 +149,120 @@ fn a_single_group_and_distinct_values() {
     last.update_batch(&[values]).unwrap();
     assert_eq!(last.evaluate().unwrap(), ScalarValue::Int64(Some(7)));
     assert_eq!(Distinct::new(DataType::Int32, new()).evaluate().unwrap(), ScalarValue::Int64(None));
+}
+
+const SPREADS: [Spread; 4] = [
+    Spread { sample: false, root: false },
+    Spread { sample: true, root: false },
+    Spread { sample: false, root: true },
+    Spread { sample: true, root: true },
+];
+
+#[test]
+fn spreads_of_numerics_against_postgresql() {
+    let mut held = 0;
+    for line in include_str!("../../tests/facts/numeric_spread.txt").lines() {
+        let fields: Vec<&str> = line.split('\t').collect();
+        let numbers: Vec<Number> = fields[0].split(',').map(parse).collect();
+        let variable = arrow::array::BinaryViewArray::from_iter_values(numbers.iter().copied().map(payload));
+        let variable: ArrayRef = Arc::new(variable);
+        let scale = numbers.iter().map(|number| number.scale).max().unwrap();
+        let fixed: ArrayRef =
+            match numbers.iter().all(|number| number.scale == scale && number.unscaled.abs() < 10i128.pow(18)) {
+                true => {
+                    let values: Vec<i64> = numbers.iter().map(|number| number.unscaled as i64).collect();
+                    Arc::new(Decimal64Array::from(values).with_precision_and_scale(18, scale as i8).unwrap())
+                }
+                false => Arc::clone(&variable),
+            };
+        for (spread, expected) in SPREADS.into_iter().zip(&fields[1..]) {
+            let digits = expected.bytes().filter(u8::is_ascii_digit).count();
+            let expected = (*expected != "\\N" && digits <= 38).then(|| payload(parse(expected)));
+            for values in [&variable, &fixed] {
+                match grouped(Kind::Spread(spread), DataType::BinaryView, values, &vec![0; values.len()], None) {
+                    Ok(found) => {
+                        assert_eq!(found, [ScalarValue::BinaryView(expected.clone())], "{spread:?} {line}");
+                        held += 1;
+                    }
+                    // More digits than the engine holds.
+                    Err(error) => assert_eq!(error.sqlstate.as_str(), "22003"),
+                }
+            }
+        }
+    }
+    assert!(held > 1500, "only {held} were computed");
+}
+
+#[test]
+fn spreads_of_integers_and_floats() {
+    let values: ArrayRef = Arc::new(Int32Array::from(vec![Some(1), Some(2), None, Some(4), Some(7)]));
+    let found = grouped(Kind::Spread(SPREADS[1]), DataType::BinaryView, &values, &[0, 0, 0, 0, 1], None).unwrap();
+    let expected = Some(payload(parse("2.3333333333333333")));
+    assert_eq!(found, [ScalarValue::BinaryView(expected), ScalarValue::BinaryView(None)]);
+    let values: ArrayRef = Arc::new(Float64Array::from(vec![1.0, 3.0, 5.0, f64::INFINITY, 2.0]));
+    let found = grouped(Kind::Spread(SPREADS[1]), DataType::Float64, &values, &[0, 0, 0, 1, 2], None).unwrap();
+    assert_eq!(found[0], ScalarValue::Float64(Some(4.0)));
+    assert_eq!(found[1], ScalarValue::Float64(None));
+    assert_eq!(found[2], ScalarValue::Float64(None));
+    let found = grouped(Kind::Spread(SPREADS[2]), DataType::Float64, &values, &[0, 0, 0, 1, 2], None).unwrap();
+    assert!(matches!(found[1], ScalarValue::Float64(Some(v)) if v.is_nan()));
+    assert_eq!(found[2], ScalarValue::Float64(Some(0.0)));
+    let values: ArrayRef = Arc::new(Float64Array::from(vec![1e200, -1e200]));
+    assert!(grouped(Kind::Spread(SPREADS[1]), DataType::Float64, &values, &[0, 0], None).is_err());
+}
+
+#[test]
+fn extremes_of_variable_numerics() {
+    let values = ["1.10", "-3", "1.1", "200"].map(|text| payload(parse(text)));
+    let values = values.into_iter().chain([crate::numeric::NAN.to_vec(), crate::numeric::NEG_INFINITY.to_vec()]);
+    let values: ArrayRef = Arc::new(arrow::array::BinaryViewArray::from_iter_values(values));
+    let groups = [0, 0, 1, 0, 2, 2];
+    let view = |text: &str| ScalarValue::BinaryView(Some(payload(parse(text))));
+    let found = grouped(Kind::Min, DataType::BinaryView, &values, &groups, None).unwrap();
+    assert_eq!(found, [view("-3"), view("1.1"), ScalarValue::BinaryView(Some(crate::numeric::NEG_INFINITY.to_vec()))]);
+    let filter = BooleanArray::from(vec![true, true, false, false, true, true]);
+    let found = grouped(Kind::Max, DataType::BinaryView, &values, &groups, Some(&filter)).unwrap();
+    let nan = ScalarValue::BinaryView(Some(crate::numeric::NAN.to_vec()));
+    assert_eq!(found, [view("1.10"), ScalarValue::BinaryView(None), nan]);
+}
+
+#[test]
+fn packed_sums_show_the_largest_scale_seen() {
+    let of = |numbers: &[&str], large: bool| -> ArrayRef {
+        let packed = numbers.iter().map(|text| {
+            let number = parse(text);
+            packed::pack_value(number.unscaled, number.scale as u8, 4).unwrap()
+        });
+        match large {
+            true => Arc::new(
+                packed.map(Some).collect::<arrow::array::Decimal128Array>().with_data_type(packed::packed_type(30, 4)),
+            ),
+            false => {
+                let packed: Decimal64Array = packed.map(|value| Some(value as i64)).collect();
+                Arc::new(packed.with_data_type(packed::packed_type(12, 4)))
+            }
+        }
+    };
+    let view = |text: &str| ScalarValue::BinaryView(Some(payload(parse(text))));
+    for large in [false, true] {
+        let values = of(&["0", "12.3400", "0", "-5", "-0.50", "0"], large);
+        let sums = grouped(Kind::PackedSum, DataType::BinaryView, &values, &[0, 0, 1, 1, 2, 2], None).unwrap();
+        assert_eq!(sums, [view("12.3400"), view("-5"), view("-0.50")]);
+        let filter = BooleanArray::from(vec![false, false, true, true, true, false]);
+        let sums = grouped(Kind::PackedSum, DataType::BinaryView, &values, &[0, 0, 1, 1, 2, 2], Some(&filter)).unwrap();
+        assert_eq!(sums, [ScalarValue::BinaryView(None), view("-5"), view("-0.50")]);
+    }
+}
+
+#[test]
+fn distinct_floats_are_taken_in_order() {
+    let values: ArrayRef = Arc::new(Float64Array::from(vec![1e16, 1.0, -0.0, 0.0, 1.0, -1e16, f64::NAN]));
+    let new = || Single::new(udaf(Kind::Sum, &DataType::Float64).groups(&DataType::Float64).unwrap());
+    let mut distinct = Distinct::new(DataType::Float64, new());
+    distinct.update_batch(&[values.slice(0, 6)]).unwrap();
+    // -1e16 + 0 + 1 + 1e16, in this order.
+    assert_eq!(distinct.evaluate().unwrap(), ScalarValue::Float64(Some(-1e16 + 0.0 + 1.0 + 1e16)));
+    let mut distinct = Distinct::new(DataType::Float64, new());
+    distinct.update_batch(&[values]).unwrap();
+    assert!(matches!(distinct.evaluate().unwrap(), ScalarValue::Float64(Some(v)) if v.is_nan()));
 }

@@ -46,6 +46,26 @@ pub enum Failure {
     PatternEscape,
     /// 21000.
     SeveralRows,
+    /// 22008.
+    TimestampRange,
+    /// 22008: make_date.
+    DateField,
+    /// 22000: an interval or timestamp that is infinite.
+    InfiniteInterval,
+    /// 2201F.
+    NegativeRoot,
+    /// 22000: a locale decides.
+    NotAscii,
+    /// 54000.
+    LongText,
+    /// 22001.
+    LongValue,
+    /// 22023.
+    ZeroField,
+    /// 54000.
+    NoCharacter,
+    /// 22P02, or text that only PostgreSQL reads.
+    UnknownText,
 }
 
 impl Failure {
@@ -73,6 +93,16 @@ impl Failure {
                 (CARDINALITY_VIOLATION, "more than one row returned by a subquery used as an expression")
             }
             Self::PatternEscape => (INVALID_ESCAPE_SEQUENCE, "LIKE pattern must not end with escape character"),
+            Self::TimestampRange => (DATETIME_FIELD_OVERFLOW, "timestamp out of range"),
+            Self::DateField => (DATETIME_FIELD_OVERFLOW, "date field value out of range"),
+            Self::InfiniteInterval => (SqlState::DATA_EXCEPTION, "the engine does not compute with infinite intervals"),
+            Self::NegativeRoot => (SqlState(*b"2201F"), "cannot take square root of a negative number"),
+            Self::NotAscii => (SqlState::DATA_EXCEPTION, "the engine changes the case of ASCII letters only"),
+            Self::LongText => (SqlState(*b"54000"), "requested length too large"),
+            Self::LongValue => (SqlState(*b"22001"), "value too long for type"),
+            Self::ZeroField => (SqlState(*b"22023"), "field position must not be zero"),
+            Self::NoCharacter => (SqlState(*b"54000"), "requested character not valid for encoding"),
+            Self::UnknownText => (SqlState(*b"22P02"), "invalid input syntax, or one that the engine does not read"),
         };
         SqlError::new(state, text)
     }

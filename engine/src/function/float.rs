@@ -6,7 +6,7 @@ use super::kernel::{Argument, binary, unary};
 use arrow::array::{ArrayRef, ArrowPrimitiveType};
 use arrow::datatypes::{DataType, Float32Type, Float64Type};
 use datafusion::error::{DataFusionError, Result};
-use fusion_proto::plan::{ArithOp, NumberType};
+use fusion_proto::plan::{ArithOp, FloatFunction, NumberType};
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
 /// A float type of PostgreSQL.
@@ -114,6 +114,30 @@ pub fn sign(absolute: bool, number: NumberType, argument: &Argument) -> Result<A
     }
 }
 
+/// Functions of float8.
+pub fn function(function: FloatFunction, argument: &Argument) -> Result<ArrayRef> {
+    let of = |kernel: fn(f64) -> Result<f64, Failure>| {
+        unary::<Float64Type, Float64Type>(argument.primitive()?, &DataType::Float64, kernel)
+    };
+    match function {
+        FloatFunction::Round => of(|value| Ok(value.round_ties_even())),
+        FloatFunction::Trunc => of(|value| Ok(value.trunc())),
+        FloatFunction::Ceil => of(|value| Ok(value.ceil())),
+        FloatFunction::Floor => of(|value| Ok(value.floor())),
+        // NaN is not less than, nor greater than, zero: sign(NaN) is 0.
+        FloatFunction::Sign => of(|value| {
+            Ok(if value > 0.0 {
+                1.0
+            } else if value < 0.0 {
+                -1.0
+            } else {
+                0.0
+            })
+        }),
+        FloatFunction::Sqrt => of(|value| if value < 0.0 { Err(Failure::NegativeRoot) } else { Ok(value.sqrt()) }),
+    }
+}
+
 /// float4 to float8.
 pub fn widen(argument: &Argument) -> Result<ArrayRef> {
     unary::<Float32Type, Float64Type>(argument.primitive()?, &DataType::Float64, |value| Ok(value.into()))
@@ -132,6 +156,13 @@ pub fn key_of(value: f64) -> f64 {
 /// As [`key_of`].
 pub fn key_of_f32(value: f32) -> f32 {
     canonical(value)
+}
+
+/// Bytes that compare as PostgreSQL compares floats.
+pub fn order_key(value: f64) -> Vec<u8> {
+    let bits = canonical(value).to_bits();
+    let ordered = if bits >> 63 == 1 { !bits } else { bits | 1 << 63 };
+    ordered.to_be_bytes().to_vec()
 }
 
 /// The values as keys: equal bits for what PostgreSQL calls equal, Arrow's total order for PostgreSQL's order.

@@ -2,10 +2,13 @@
 
 use super::failure::Failure;
 use super::kernel::{Argument, binary, unary};
-use arrow::array::{ArrayRef, ArrowPrimitiveType};
-use arrow::datatypes::{DataType, Decimal64Type, Decimal128Type, Float64Type, Int16Type, Int32Type, Int64Type};
+use arrow::array::{ArrayRef, ArrowPrimitiveType, AsArray};
+use arrow::datatypes::{
+    DataType, Decimal64Type, Decimal128Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type,
+};
 use datafusion::error::{DataFusionError, Result};
-use fusion_proto::plan::{ArithOp, NumberType};
+use fusion_proto::plan::{ArithOp, BitOp, NumberType};
+use std::ops::{BitAnd, BitOr, BitXor};
 
 /// An integer type of PostgreSQL.
 trait Integer: Copy + Default + PartialEq {
@@ -134,11 +137,12 @@ where
         }),
         NumberType::Int8 => unary::<T, Int64Type>(column, &DataType::Int64, |value| Ok(wide(value))),
         NumberType::Float8 => unary::<T, Float64Type>(column, &DataType::Float64, |value| Ok(wide(value) as f64)),
+        NumberType::Float4 => unary::<T, Float32Type>(column, &DataType::Float32, |value| Ok(wide(value) as f32)),
         _ => not_an_integer(to),
     }
 }
 
-/// An integer to another integer type or to float8.
+/// An integer to another integer type or to a float.
 pub fn cast(from: NumberType, to: NumberType, argument: &Argument) -> Result<ArrayRef> {
     match from {
         NumberType::Int2 => cast_of::<Int16Type>(to, argument),
@@ -146,6 +150,78 @@ pub fn cast(from: NumberType, to: NumberType, argument: &Argument) -> Result<Arr
         NumberType::Int8 => cast_of::<Int64Type>(to, argument),
         _ => not_an_integer(from),
     }
+}
+
+/// `& | #`.
+pub fn bits(op: BitOp, number: NumberType, left: &Argument, right: &Argument) -> Result<ArrayRef> {
+    fn of<T: ArrowPrimitiveType>(op: BitOp, left: &Argument, right: &Argument) -> Result<ArrayRef>
+    where
+        T::Native: BitAnd<Output = T::Native> + BitOr<Output = T::Native> + BitXor<Output = T::Native> + Default,
+    {
+        let (left, right) = (left.primitive::<T>()?, right.primitive::<T>()?);
+        binary::<T, T, T>(left, right, &T::DATA_TYPE, |l, r| {
+            Ok(match op {
+                BitOp::And => l & r,
+                BitOp::Or => l | r,
+                BitOp::Xor => l ^ r,
+            })
+        })
+    }
+    match number {
+        NumberType::Int2 => of::<Int16Type>(op, left, right),
+        NumberType::Int4 => of::<Int32Type>(op, left, right),
+        NumberType::Int8 => of::<Int64Type>(op, left, right),
+        _ => not_an_integer(number),
+    }
+}
+
+/// `~`.
+pub fn not(number: NumberType, argument: &Argument) -> Result<ArrayRef> {
+    match number {
+        NumberType::Int2 => unary::<Int16Type, Int16Type>(argument.primitive()?, &DataType::Int16, |v| Ok(!v)),
+        NumberType::Int4 => unary::<Int32Type, Int32Type>(argument.primitive()?, &DataType::Int32, |v| Ok(!v)),
+        NumberType::Int8 => unary::<Int64Type, Int64Type>(argument.primitive()?, &DataType::Int64, |v| Ok(!v)),
+        _ => not_an_integer(number),
+    }
+}
+
+/// `<<`, or `>>`: modulo the width, and an int2 is shifted as an int4, as C does both.
+pub fn shift(left: bool, number: NumberType, argument: &Argument, by: &Argument) -> Result<ArrayRef> {
+    let by = by.primitive::<Int32Type>()?;
+    let int4 = |value: i32, by: i32| {
+        if left { value.wrapping_shl(by as u32) } else { value.wrapping_shr(by as u32) }
+    };
+    match number {
+        NumberType::Int2 => {
+            binary::<Int16Type, Int32Type, Int16Type>(argument.primitive()?, by, &DataType::Int16, |value, by| {
+                Ok(int4(value.into(), by) as i16)
+            })
+        }
+        NumberType::Int4 => {
+            binary::<Int32Type, Int32Type, Int32Type>(argument.primitive()?, by, &DataType::Int32, |value, by| {
+                Ok(int4(value, by))
+            })
+        }
+        NumberType::Int8 => {
+            binary::<Int64Type, Int32Type, Int64Type>(argument.primitive()?, by, &DataType::Int64, |value, by| {
+                Ok(if left { value.wrapping_shl(by as u32) } else { value.wrapping_shr(by as u32) })
+            })
+        }
+        _ => not_an_integer(number),
+    }
+}
+
+/// `bool::int4`.
+pub fn of_bool(argument: &Argument) -> Result<ArrayRef> {
+    let values: arrow::array::Int32Array = argument.array.as_boolean().iter().map(|b| b.map(i32::from)).collect();
+    Ok(std::sync::Arc::new(values))
+}
+
+/// `int4::bool`.
+pub fn to_bool(argument: &Argument) -> Result<ArrayRef> {
+    let values = argument.array.as_primitive::<Int32Type>();
+    let values: arrow::array::BooleanArray = values.iter().map(|value| value.map(|value| value != 0)).collect();
+    Ok(std::sync::Arc::new(values))
 }
 
 /// An integer to numeric of scale 0.

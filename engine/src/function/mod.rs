@@ -6,14 +6,16 @@
 //! | --- | --- |
 //! | [`integer`] | int.c, int8.c |
 //! | [`float`] | float.c |
-//! | [`decimal`], [`number`], [`variable`] | numeric.c: fixed numerics; the arithmetic of one variable numeric; columns of them |
+//! | [`decimal`], [`number`], [`variable`], [`wide`] | numeric.c: fixed numerics; the arithmetic of one variable numeric; columns of them; steps of more than 128 bits |
 //! | [`date`] | date.c, timestamp.c |
-//! | [`text`], [`mod@like`] | varlena.c, like_match.c |
+//! | [`text`], [`strings`], [`mod@like`] | varlena.c, oracle_compat.c, like_match.c |
+//! | [`convert`] | casts between numbers, and through text |
 //! | [`kernel`], [`failure`] | loops over columns, errors |
 //!
 //! Invariants: a function is immutable and strict (NULL if any argument is NULL; no error from such a row); its result type was fixed by
 //! `proto::plan::typing` when the call was lowered, and DataFusion's coercion does not touch its arguments.
 
+pub mod convert;
 pub mod date;
 pub mod decimal;
 pub mod failure;
@@ -22,8 +24,10 @@ pub mod integer;
 pub mod kernel;
 pub mod like;
 pub mod number;
+pub mod strings;
 pub mod text;
 pub mod variable;
+pub mod wide;
 
 #[cfg(test)]
 mod tests;
@@ -37,8 +41,9 @@ use datafusion::logical_expr::{
 };
 use fusion_common::ColumnType;
 use fusion_heapscan::arrow_type;
-use fusion_proto::plan::{ArithOp, DateField, Function, NumberType};
+use fusion_proto::plan::{ArithOp, Function, NumberType};
 use kernel::Argument;
+use number::Number;
 use std::sync::Arc;
 
 /// What a [`StrictFunction`] computes.
@@ -56,6 +61,8 @@ pub enum Kernel {
     NumericReinterpret,
     /// avg from sum and count.
     NumericAverage,
+    /// A fixed numeric, packed with its scale for [`crate::aggregate::packed`].
+    NumericPack,
     /// A float without -0 and with one NaN.
     FloatKey,
 }
@@ -70,6 +77,7 @@ impl Kernel {
             Self::NumericKey => "pg_numeric_key".into(),
             Self::NumericReinterpret => "pg_numeric_bits".into(),
             Self::NumericAverage => "pg_numeric_avg".into(),
+            Self::NumericPack => "pg_numeric_pack".into(),
             Self::FloatKey => "pg_float_key".into(),
         }
     }
@@ -83,6 +91,7 @@ impl Kernel {
             (Self::NumericKey, [argument]) => variable::key(argument),
             (Self::NumericReinterpret, [argument]) => decimal::reinterpret(argument, out),
             (Self::NumericAverage, [sum, count]) => variable::average(sum, count),
+            (Self::NumericPack, [argument]) => crate::aggregate::packed::pack(argument, out),
             (Self::FloatKey, [argument]) => float::key(argument),
             _ => Err(DataFusionError::Internal(format!("{self:?} with {} arguments", arguments.len()))),
         }
@@ -121,8 +130,10 @@ fn function_name(function: Function) -> String {
         Function::DateDiff => "pg_date_diff".into(),
         Function::DateToTimestamp => "pg_date_to_timestamp".into(),
         Function::TimestampToDate => "pg_timestamp_to_date".into(),
-        Function::ExtractDate(field) => format!("pg_date_{}", field_name(field)),
-        Function::ExtractTimestamp(field) => format!("pg_timestamp_{}", field_name(field)),
+        Function::ExtractDate(field) => format!("pg_date_{}", field.name()),
+        Function::ExtractTimestamp(field) => format!("pg_timestamp_{}", field.name()),
+        Function::DatePart(field) => format!("pg_date_part_{}", field.name()),
+        Function::DateTrunc(field) => format!("pg_date_trunc_{}", field.name()),
         Function::Substring => "pg_substring".into(),
         Function::Like => "pg_like".into(),
         Function::NotLike => "pg_not_like".into(),
@@ -130,17 +141,31 @@ fn function_name(function: Function) -> String {
         Function::CharLength => "pg_char_length".into(),
         Function::OctetLength => "pg_octet_length".into(),
         Function::AtMostOne => "pg_at_most_one".into(),
-    }
-}
-
-fn field_name(field: DateField) -> &'static str {
-    match field {
-        DateField::Year => "year",
-        DateField::Quarter => "quarter",
-        DateField::Month => "month",
-        DateField::Day => "day",
-        DateField::DayOfWeek => "dow",
-        DateField::DayOfYear => "doy",
+        Function::Text(function) => format!("pg_{}", format!("{function:?}").to_ascii_lowercase()),
+        Function::Varchar { length, .. } => format!("pg_varchar_{length}"),
+        Function::Bpchar { length, .. } => format!("pg_char_{length}"),
+        Function::ToText => "pg_to_text".into(),
+        Function::ParseNumber(number) => format!("pg_text_to_{}", number_name(number)),
+        Function::ParseDate => "pg_text_to_date".into(),
+        Function::Float(function) => format!("pg_float8_{}", format!("{function:?}").to_ascii_lowercase()),
+        Function::NumericRound { digits, trunc: false } => format!("pg_numeric_round_{digits}"),
+        Function::NumericRound { digits, trunc: true } => format!("pg_numeric_trunc_{digits}"),
+        Function::NumericCeil => "pg_numeric_ceil".into(),
+        Function::NumericFloor => "pg_numeric_floor".into(),
+        Function::NumericSign => "pg_numeric_sign".into(),
+        Function::NumericDiv => "pg_numeric_div".into(),
+        Function::Bits(op, number) => format!("pg_{}_{}", number_name(number), format!("{op:?}").to_ascii_lowercase()),
+        Function::BitNot(number) => format!("pg_{}_not", number_name(number)),
+        Function::ShiftLeft(number) => format!("pg_{}_shl", number_name(number)),
+        Function::ShiftRight(number) => format!("pg_{}_shr", number_name(number)),
+        Function::BoolToInt => "pg_bool_to_int4".into(),
+        Function::IntToBool => "pg_int4_to_bool".into(),
+        Function::TimestampAddInterval => "pg_timestamp_add".into(),
+        Function::TimestampSubInterval => "pg_timestamp_sub".into(),
+        Function::DateAddInterval => "pg_date_add_interval".into(),
+        Function::DateSubInterval => "pg_date_sub_interval".into(),
+        Function::TimestampDiff => "pg_timestamp_diff".into(),
+        Function::MakeDate => "pg_make_date".into(),
     }
 }
 
@@ -154,12 +179,23 @@ fn run_function(
     use NumberType::{Float4, Float8, Numeric};
     match (function, arguments) {
         (Function::Arith(op, Numeric), [l, r]) if *out == DataType::BinaryView => variable::arith(op, l, r),
+        (Function::Arith(ArithOp::Mod, Numeric), [l, r]) => variable::binary_into(l, r, out, Number::checked_rem),
+        (Function::NumericDiv, [l, r]) => variable::binary_into(l, r, out, Number::div_trunc),
+        (Function::NumericRound { digits, trunc }, [x]) => variable::unary_into(x, out, |n| n.round(digits, trunc)),
+        (Function::NumericCeil, [x]) => variable::unary_into(x, out, |n| n.to_integer(true)),
+        (Function::NumericFloor, [x]) => variable::unary_into(x, out, |n| n.to_integer(false)),
+        (Function::NumericSign, [x]) => variable::unary_into(x, out, Number::sign),
         (Function::Arith(op, Numeric), [l, r]) => decimal::arith(op, l, r, out),
         (Function::Arith(op, n @ (Float4 | Float8)), [l, r]) => float::arith(op, n, l, r),
         (Function::Arith(op, n), [l, r]) => integer::arith(op, n, l, r),
         (Function::Neg(n), [x]) => sign(false, n, x, out),
         (Function::Abs(n), [x]) => sign(true, n, x, out),
         (Function::Cast(Float4, Float8), [x]) => float::widen(x),
+        (Function::Cast(Float8, Float4), [x]) => convert::narrow(x),
+        (Function::Cast(Float4 | Float8, Numeric), [x]) => convert::float_to_numeric(x),
+        (Function::Cast(from @ (Float4 | Float8), to), [x]) => convert::float_to_integer(from, to, x),
+        (Function::Cast(Numeric, to @ (Float4 | Float8)), [x]) => convert::numeric_to_float(to, x),
+        (Function::Cast(Numeric, to), [x]) => convert::numeric_to_integer(to, x),
         (Function::Cast(from, Numeric), [x]) => integer::to_numeric(from, x, out),
         (Function::Cast(from, to), [x]) => integer::cast(from, to, x),
         (Function::NumericTypmod, [x]) if *x.array.data_type() == DataType::BinaryView => variable::to_fixed(x, out),
@@ -179,6 +215,25 @@ fn run_function(
         (Function::CharLength, [x]) => text::char_length(x),
         (Function::OctetLength, [x]) => text::octet_length(x),
         (Function::AtMostOne, [x]) => integer::at_most_one(x),
+        (Function::Text(function), arguments) => strings::call(function, arguments, rows),
+        (Function::Varchar { length, explicit }, [x]) => strings::limit(x, length, explicit, false),
+        (Function::Bpchar { length, explicit }, [x]) => strings::limit(x, length, explicit, true),
+        (Function::ToText, [x]) => convert::to_text(x),
+        (Function::ParseNumber(to), [x]) => convert::parse(to, x),
+        (Function::ParseDate, [x]) => convert::parse_date(x),
+        (Function::Float(function), [x]) => float::function(function, x),
+        (Function::Bits(op, n), [l, r]) => integer::bits(op, n, l, r),
+        (Function::BitNot(n), [x]) => integer::not(n, x),
+        (Function::ShiftLeft(n), [x, by]) => integer::shift(true, n, x, by),
+        (Function::ShiftRight(n), [x, by]) => integer::shift(false, n, x, by),
+        (Function::BoolToInt, [x]) => integer::of_bool(x),
+        (Function::IntToBool, [x]) => integer::to_bool(x),
+        (Function::DatePart(field), [x]) => date::date_part(field, x),
+        (Function::DateTrunc(field), [x]) => date::date_trunc(field, x),
+        (Function::TimestampAddInterval | Function::DateAddInterval, [x, by]) => date::add_intervals(false, x, by),
+        (Function::TimestampSubInterval | Function::DateSubInterval, [x, by]) => date::add_intervals(true, x, by),
+        (Function::TimestampDiff, [l, r]) => date::timestamp_difference(l, r),
+        (Function::MakeDate, arguments) => date::make_date(arguments, rows),
         _ => Err(DataFusionError::Internal(format!("{function:?} with {} arguments", arguments.len()))),
     }
 }
@@ -194,11 +249,10 @@ fn sign(absolute: bool, number: NumberType, argument: &Argument, out: &DataType)
 
 /// Whether the kernels implement a function that the plan IR can say.
 pub fn is_implemented(function: Function) -> bool {
-    use NumberType::{Float4, Float8, Int2, Int4, Int8, Numeric};
+    use NumberType::{Float4, Float8};
     match function {
-        Function::Arith(ArithOp::Mod, Float4 | Float8 | Numeric) => false,
-        Function::Cast(Int2 | Int4 | Int8, to) => to != Float4,
-        Function::Cast(from, to) => (from, to) == (Float4, Float8),
+        Function::Arith(ArithOp::Mod, Float4 | Float8) => false,
+        Function::Cast(from, to) => from != to,
         _ => true,
     }
 }

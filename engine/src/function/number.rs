@@ -3,18 +3,18 @@
 //! Mirrors add_var, mul_var, div_var with select_div_scale, and cmp_numerics of numeric.c, on integers of 128 bits. What such an
 //! integer does not hold, and NaN and the infinities, are errors that lead to the native plan; never other digits.
 
-use super::decimal::{checked_mul, power};
+use super::decimal::{checked_mul, power, round_div};
 use super::failure::Failure;
 use crate::numeric::{DecodedNumeric, decode_numeric};
 use datafusion::error::Result;
 use fusion_heapscan::numeric::Numeric;
 
 /// `NUMERIC_MIN_SIG_DIGITS`.
-const MIN_SIGNIFICANT_DIGITS: i32 = 16;
+pub const MIN_SIGNIFICANT_DIGITS: i32 = 16;
 /// `NUMERIC_MAX_DISPLAY_SCALE`.
-const MAX_DISPLAY_SCALE: i32 = 1000;
+pub const MAX_DISPLAY_SCALE: i32 = 1000;
 /// `DEC_DIGITS`: decimal digits of a base-10000 digit.
-const DEC_DIGITS: i32 = 4;
+pub const DEC_DIGITS: i32 = 4;
 
 /// `unscaled * 10^-scale`, shown with `scale` digits after the point; `scale` is at most 1000.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +70,65 @@ impl Number {
         }
         let unscaled = checked_mul(self.unscaled, other.unscaled).ok_or(Failure::NumericDigits)?;
         Ok(Self { unscaled, scale })
+    }
+
+    /// Both at the larger display scale, which comes third.
+    fn aligned(self, other: Self) -> Result<(i128, i128, u16), Failure> {
+        let scale = self.scale.max(other.scale);
+        Ok((self.at_scale(scale)?, other.at_scale(scale)?, scale))
+    }
+
+    /// `self % other`: what division leaves, with the sign of `self`; the larger display scale.
+    pub fn checked_rem(self, other: Self) -> Result<Self, Failure> {
+        let (left, right, scale) = self.aligned(other)?;
+        let rest = if right == 0 { return Err(Failure::DivisionByZero) } else { left.wrapping_rem(right) };
+        Ok(Self { unscaled: rest, scale })
+    }
+
+    /// `div(self, other)`: the quotient without its fraction.
+    pub fn div_trunc(self, other: Self) -> Result<Self, Failure> {
+        let (left, right, _) = self.aligned(other)?;
+        let quotient = if right == 0 { return Err(Failure::DivisionByZero) } else { left.wrapping_div(right) };
+        Ok(Self { unscaled: quotient, scale: 0 })
+    }
+
+    /// Rounded (halves away from zero) or cut to so many digits behind the point, which it then shows.
+    pub fn round(self, digits: i16, trunc: bool) -> Result<Self, Failure> {
+        let scale = digits.max(0) as u16;
+        if digits >= 0 && scale >= self.scale {
+            return Ok(Self { unscaled: self.at_scale(scale)?, scale });
+        }
+        let dropped = (i32::from(self.scale) - i32::from(digits)) as u32;
+        let kept = match power(dropped) {
+            Some(by) if trunc => self.unscaled / by,
+            Some(by) => round_div(self.unscaled, by),
+            None => 0,
+        };
+        // Zeros take the place of digits before the point.
+        let zeros = power(u32::from(digits.min(0).unsigned_abs()));
+        let unscaled = match (kept, zeros) {
+            (0, _) => Some(0),
+            (kept, Some(by)) => checked_mul(kept, by),
+            (_, None) => None,
+        };
+        Ok(Self { unscaled: unscaled.ok_or(Failure::NumericDigits)?, scale })
+    }
+
+    /// The next integer above, or below.
+    pub fn to_integer(self, up: bool) -> Result<Self, Failure> {
+        let by = power(self.scale.into()).unwrap_or(i128::MAX);
+        let (whole, rest) = (self.unscaled / by, self.unscaled % by);
+        let step = match (up, rest.signum()) {
+            (true, 1) => 1,
+            (false, -1) => -1,
+            _ => 0,
+        };
+        Ok(Self { unscaled: whole + step, scale: 0 })
+    }
+
+    /// -1, 0 or 1.
+    pub fn sign(self) -> Result<Self, Failure> {
+        Ok(Self { unscaled: self.unscaled.signum(), scale: 0 })
     }
 
     /// `self / other`: at least 16 significant digits, halves away from zero.

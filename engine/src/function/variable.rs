@@ -103,7 +103,7 @@ pub fn arith(op: ArithOp, left: &Argument, right: &Argument) -> Result<ArrayRef>
         ArithOp::Sub => binary(left, right, Number::checked_sub),
         ArithOp::Mul => binary(left, right, Number::checked_mul),
         ArithOp::Div => binary(left, right, Number::checked_div),
-        ArithOp::Mod => Err(DataFusionError::Internal("% of numerics".into())),
+        ArithOp::Mod => binary(left, right, Number::checked_rem),
     }
 }
 
@@ -116,6 +116,33 @@ fn unary(argument: &Argument, kernel: impl Fn(Number) -> Result<Number, Failure>
         out.append(number);
     }
     Ok(out.finish())
+}
+
+/// `kernel` over two numerics of either form, into either form.
+pub fn binary_into(
+    left: &Argument,
+    right: &Argument,
+    out: &DataType,
+    kernel: impl Fn(Number, Number) -> Result<Number, Failure>,
+) -> Result<ArrayRef> {
+    into(binary(left, right, kernel)?, out)
+}
+
+/// `kernel` over numerics of either form, into either form.
+pub fn unary_into(
+    argument: &Argument,
+    out: &DataType,
+    kernel: impl Fn(Number) -> Result<Number, Failure>,
+) -> Result<ArrayRef> {
+    into(unary(argument, kernel)?, out)
+}
+
+/// A column of payloads as `out` holds them.
+fn into(array: ArrayRef, out: &DataType) -> Result<ArrayRef> {
+    if *out == DataType::BinaryView {
+        return Ok(array);
+    }
+    to_fixed(&Argument { array, constant: false }, out)
 }
 
 /// `- x`, or `abs(x)` where `absolute`.

@@ -9,17 +9,20 @@ use super::estimate::Estimate;
 use super::expr::{Scope, unsupported};
 use super::held::Held;
 use super::relation::Relation;
-use crate::aggregate::{Kind, aggregate as pg_aggregate};
+use crate::aggregate::array::Element;
+use crate::aggregate::ordered::{Gathered, ordered_aggregate};
+use crate::aggregate::{Kind, aggregate as pg_aggregate, distinct_aggregate};
 use crate::function::{Kernel, call};
 use crate::{Error, Result};
+use arrow::datatypes::DataType;
 use datafusion::common::Column;
-use datafusion::functions_aggregate::{bool_and_or, count, min_max};
+use datafusion::functions_aggregate::{bit_and_or_xor, bool_and_or, count, min_max};
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::{AggregateUDF, Expr, LogicalPlanBuilder, lit};
 use fusion_common::ColumnType;
 use fusion_common::limits::DECIMAL64_PRECISION;
 use fusion_heapscan::arrow_type;
-use fusion_proto::plan::{self as ir, Aggregate, ArithOp, Function, NumberType};
+use fusion_proto::plan::{self as ir, Aggregate, ArithOp, BitOp, Function, NumberType};
 use std::sync::Arc;
 
 /// An aggregation being built: distinct keys and calls, and what is made of them above.
@@ -35,6 +38,11 @@ fn intern(list: &mut Vec<Expr>, expr: Expr) -> usize {
         list.push(expr);
         list.len() - 1
     })
+}
+
+/// Whether equal values of this type may differ in their bits.
+fn has_keys(column_type: ColumnType) -> bool {
+    matches!(column_type, ColumnType::Float4 | ColumnType::Float8 | ColumnType::NumericVar)
 }
 
 /// What an output column is made of.
@@ -81,59 +89,102 @@ impl Building {
 
     /// Aggregate calls over the columns of `scope`.
     pub fn calls_of(&mut self, scope: Scope<'_>, aggregates: &[ir::AggregateCall]) -> Result<Vec<Output>> {
-        let mut outputs = Vec::with_capacity(aggregates.len());
-        for aggregate in aggregates {
-            let arg = aggregate.arg.as_ref().map(|arg| scope.expr(arg)).transpose()?;
-            let filter = aggregate.filter.as_ref().map(|filter| scope.predicate(filter)).transpose()?;
-            outputs.push(self.aggregate(aggregate.function, arg, aggregate.distinct, filter)?);
-        }
-        Ok(outputs)
+        aggregates.iter().map(|aggregate| self.aggregate(aggregate, scope)).collect()
     }
 
-    /// An aggregate call over a lowered argument.
-    fn aggregate(
+    /// An aggregate call.
+    fn aggregate(&mut self, call: &ir::AggregateCall, scope: Scope<'_>) -> Result<Output> {
+        let filter = call.filter.as_ref().map(|filter| scope.predicate(filter)).transpose()?;
+        if let (Aggregate::Sum(NumberType::Numeric) | Aggregate::Avg(NumberType::Numeric), [arg], false) =
+            (call.function, &call.args[..], call.distinct)
+            && let Some(packed) = scope.packed(arg)?
+        {
+            return self.packed_sum(call.function, packed, filter);
+        }
+        let args = call.args.iter().map(|arg| scope.expr(arg)).collect::<Result<Vec<_>>>()?;
+        match call.function {
+            Aggregate::StringAgg | Aggregate::ArrayAgg => self.gather(call, args, scope, filter),
+            function => self.single(function, args, call.distinct, filter),
+        }
+    }
+
+    /// sum or avg of a CASE whose branches have several scales.
+    fn packed_sum(&mut self, function: Aggregate, packed: Expr, filter: Option<Expr>) -> Result<Output> {
+        let sum = pg_aggregate(Kind::PackedSum, arrow_type(ColumnType::NumericVar));
+        let sum = self.call(sum, packed.clone(), false, filter.clone());
+        Ok(match function {
+            Aggregate::Avg(_) => Output::Average(sum, self.call(count::count_udaf(), packed, false, filter)),
+            _ => Output::Call(sum, ColumnType::NumericVar),
+        })
+    }
+
+    /// string_agg, array_agg.
+    fn gather(
+        &mut self,
+        call: &ir::AggregateCall,
+        args: Vec<Held>,
+        scope: Scope<'_>,
+        filter: Option<Expr>,
+    ) -> Result<Output> {
+        let held: Vec<ColumnType> = args.iter().map(|arg| arg.column_type).collect();
+        let column_type = ir::aggregate_type(call.function, held.first().copied()).map_err(unsupported)?;
+        let gathered = match (call.function, &call.args[..], &held[..]) {
+            (Aggregate::StringAgg, [_, _], [ColumnType::Text, ColumnType::Text]) => Gathered::Text,
+            (Aggregate::ArrayAgg, [arg], [held]) => match Element::of(arg.ty, *held) {
+                Some(element) => Gathered::Array(element),
+                None => return Err(Error::Unsupported(format!("array_agg of {held:?}"))),
+            },
+            _ => return Err(Error::internal("string_agg or array_agg with other arguments than it has")),
+        };
+        let mut exprs: Vec<Expr> = args.into_iter().map(|arg| arg.expr).collect();
+        for key in &call.order_by {
+            exprs.push(ordered(scope.expr(&key.expr)?));
+        }
+        let order = call.order_by.iter().map(|key| (key.descending, key.nulls_first)).collect();
+        let function = ordered_aggregate(gathered, order, call.distinct);
+        let call = AggregateFunction::new_udf(function, exprs, false, filter.map(Box::new), Vec::new(), None);
+        Ok(Output::Call(intern(&mut self.calls, Expr::AggregateFunction(call)), column_type))
+    }
+
+    /// An aggregate of one argument at most.
+    fn single(
         &mut self,
         function: Aggregate,
-        arg: Option<Held>,
+        mut args: Vec<Held>,
         distinct: bool,
         filter: Option<Expr>,
     ) -> Result<Output> {
-        let column_type = ir::aggregate_type(function, arg.as_ref().map(|arg| arg.column_type)).map_err(unsupported)?;
-        let Some(arg) = arg else {
+        let column_type = ir::aggregate_type(function, args.first().map(|arg| arg.column_type)).map_err(unsupported)?;
+        let Some(arg) = args.pop() else {
             return Ok(Output::Call(self.call(count::count_udaf(), lit(1i64), false, filter), column_type));
         };
-        if distinct && matches!(function, Aggregate::Sum(_) | Aggregate::Avg(_)) {
-            // Equal values of different looks add up differently.
-            if matches!(arg.column_type, ColumnType::Float4 | ColumnType::Float8 | ColumnType::NumericVar) {
-                return Err(Error::Unsupported("sum and avg of distinct floats or unconstrained numerics".into()));
-            }
-        }
         let output = arrow_type(column_type);
         Ok(match function {
             Aggregate::CountStar | Aggregate::Count => Output::Call(self.count(arg, distinct, filter)?, column_type),
-            Aggregate::Sum(_) => {
-                Output::Call(self.call(pg_aggregate(Kind::Sum, output), arg.expr, distinct, filter), column_type)
+            Aggregate::Sum(_) => Output::Call(self.fold(Kind::Sum, arg, output, distinct, filter), column_type),
+            Aggregate::Spread(spread, _) => {
+                Output::Call(self.fold(Kind::Spread(spread), arg, output, distinct, filter), column_type)
             }
             Aggregate::Avg(NumberType::Float4 | NumberType::Float8) => {
                 let arg = arg.convert(ColumnType::Float8)?;
-                let sum = pg_aggregate(Kind::AverageSum, output);
-                let sum = self.call(sum, arg.expr.clone(), distinct, filter.clone());
+                let sum = self.fold(Kind::AverageSum, arg.clone(), output, distinct, filter.clone());
                 Output::FloatAverage(sum, self.count(arg, distinct, filter)?)
             }
             Aggregate::Avg(number) => {
                 let sum_type =
                     ir::aggregate_type(Aggregate::Sum(number), Some(arg.column_type)).map_err(unsupported)?;
-                let sum = pg_aggregate(Kind::Sum, arrow_type(sum_type));
-                let sum = self.call(sum, arg.expr.clone(), distinct, filter.clone());
+                let sum = self.fold(Kind::Sum, arg.clone(), arrow_type(sum_type), distinct, filter.clone());
                 Output::Average(sum, self.count(arg, distinct, filter)?)
             }
             Aggregate::Min | Aggregate::Max | Aggregate::Only => {
-                let is_float = matches!(arg.column_type, ColumnType::Float4 | ColumnType::Float8);
-                let function = match (function, is_float) {
-                    (Aggregate::Min | Aggregate::Only, true) => pg_aggregate(Kind::Min, output),
-                    (_, true) => pg_aggregate(Kind::Max, output),
-                    (Aggregate::Min | Aggregate::Only, false) => min_max::min_udaf(),
-                    (_, false) => min_max::max_udaf(),
+                let least = function != Aggregate::Max;
+                // Any value will do, of any type.
+                let by_key = has_keys(arg.column_type) && function != Aggregate::Only;
+                let function = match (by_key, least) {
+                    (true, true) => pg_aggregate(Kind::Min, output),
+                    (true, false) => pg_aggregate(Kind::Max, output),
+                    (false, true) => min_max::min_udaf(),
+                    (false, false) => min_max::max_udaf(),
                 };
                 Output::Call(self.call(function, arg.expr, false, filter), column_type)
             }
@@ -143,7 +194,28 @@ impl Building {
             Aggregate::BoolOr => {
                 Output::Call(self.call(bool_and_or::bool_or_udaf(), arg.expr, false, filter), column_type)
             }
+            Aggregate::Bits(op, _) => {
+                let function = match op {
+                    BitOp::And => bit_and_or_xor::bit_and_udaf(),
+                    BitOp::Or => bit_and_or_xor::bit_or_udaf(),
+                    // DataFusion's bit_xor over distinct values has a state of another type than it says.
+                    BitOp::Xor if distinct => return Err(Error::Unsupported("bit_xor of distinct values".into())),
+                    BitOp::Xor => bit_and_or_xor::bit_xor_udaf(),
+                };
+                Output::Call(self.call(function, arg.expr, false, filter), column_type)
+            }
+            Aggregate::StringAgg | Aggregate::ArrayAgg => {
+                return Err(Error::internal("string_agg or array_agg as an aggregate of single values"));
+            }
         })
+    }
+
+    /// One of our aggregates; over distinct values by key where bits do not tell them.
+    fn fold(&mut self, kind: Kind, arg: Held, output: DataType, distinct: bool, filter: Option<Expr>) -> usize {
+        if distinct && has_keys(arg.column_type) {
+            return self.call(distinct_aggregate(kind, output), arg.expr, false, filter);
+        }
+        self.call(pg_aggregate(kind, output), arg.expr, distinct, filter)
     }
 
     fn count(&mut self, arg: Held, distinct: bool, filter: Option<Expr>) -> Result<usize> {

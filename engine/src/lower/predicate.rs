@@ -107,6 +107,10 @@ pub fn for_each_column(expr: &Expr, see: &mut dyn FnMut(u32)) {
             }
             otherwise.iter().for_each(|otherwise| for_each_column(otherwise, see));
         }
+        ExprKind::InArray { arg, array, .. } => {
+            for_each_column(arg, see);
+            for_each_column(array, see);
+        }
         ExprKind::InList { arg, list, .. } => {
             for_each_column(arg, see);
             list.iter().for_each(|item| for_each_column(item, see));

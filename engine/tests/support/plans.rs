@@ -44,8 +44,14 @@ pub fn sorted(input: Rel, descending: bool) -> Rel {
 }
 
 pub fn count(input: Rel) -> Rel {
-    let call =
-        AggregateCall { function: Aggregate::CountStar, arg: None, distinct: false, filter: None, ty: INT8_TYPE };
+    let call = AggregateCall {
+        function: Aggregate::CountStar,
+        args: Vec::new(),
+        distinct: false,
+        order_by: Vec::new(),
+        filter: None,
+        ty: INT8_TYPE,
+    };
     Rel::Aggregate { input: Box::new(input), groups: vec![], aggregates: vec![call] }
 }
 

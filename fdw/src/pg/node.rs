@@ -60,6 +60,12 @@ pub enum Node<'q> {
     BooleanTest { arg: NodeRef<'q>, value: Option<bool>, negated: bool },
     /// A binary-compatible change of type, or of collation.
     Relabel(NodeRef<'q>),
+    /// GREATEST, LEAST.
+    MinMax { greatest: bool, args: Vec<NodeRef<'q>>, collation: Oid },
+    /// `(a, b) < (c, d)` and the like: per column, operator and operands.
+    RowCompare(Vec<CallNode<'q>>),
+    /// A cast by the output and input functions.
+    ViaText(NodeRef<'q>),
     /// `ARRAY[…]` of one dimension.
     Array(Vec<NodeRef<'q>>),
     /// A set-up the translation has no words for.
@@ -123,10 +129,10 @@ pub struct AggregateNode<'q> {
     pub args: Vec<NodeRef<'q>>,
     /// FILTER.
     pub filter: Option<NodeRef<'q>>,
-    /// Equality operators of DISTINCT.
-    pub distinct: Vec<Oid>,
+    /// DISTINCT: all arguments, those of ORDER BY first.
+    pub distinct: Vec<AggregateKey<'q>>,
     /// ORDER BY inside the call.
-    pub ordered: bool,
+    pub order_by: Vec<AggregateKey<'q>>,
     /// Ordered-set or hypothetical-set aggregate, or VARIADIC.
     pub special: bool,
     /// Collation that the aggregate uses.
@@ -157,6 +163,19 @@ pub struct GroupingNode {
     pub references: Vec<u32>,
     /// Query levels up.
     pub level: u32,
+}
+
+/// A key of DISTINCT or ORDER BY inside an aggregate call.
+#[derive(Clone, Copy)]
+pub struct AggregateKey<'q> {
+    /// Expression.
+    pub expr: NodeRef<'q>,
+    /// Equality operator.
+    pub equality: Oid,
+    /// Ordering operator; 0 where there is none.
+    pub ordering: Oid,
+    /// NULLS FIRST.
+    pub nulls_first: bool,
 }
 
 /// A `SubLink`.
@@ -309,6 +328,13 @@ impl<'q> NodeRef<'q> {
             },
             NodeTag::T_BooleanTest => boolean_test(cast!(BooleanTest)),
             NodeTag::T_RelabelType => Node::Relabel(part(cast!(RelabelType).arg)),
+            NodeTag::T_CoerceViaIO => Node::ViaText(part(cast!(CoerceViaIO).arg)),
+            NodeTag::T_MinMaxExpr => Node::MinMax {
+                greatest: cast!(MinMaxExpr).op == pg_sys::MinMaxOp::IS_GREATEST,
+                args: nodes(cast!(MinMaxExpr).args),
+                collation: cast!(MinMaxExpr).inputcollid.to_u32(),
+            },
+            NodeTag::T_RowCompareExpr => Node::RowCompare(row_compare(cast!(RowCompareExpr))),
             NodeTag::T_ArrayExpr if !cast!(ArrayExpr).multidims => Node::Array(nodes(cast!(ArrayExpr).elements)),
             tag => Node::Other(tag),
         }
@@ -323,18 +349,25 @@ impl Var {
 
 impl<'q> AggregateNode<'q> {
     fn new(aggref: &'q pg_sys::Aggref) -> Self {
-        let args = nodes(aggref.args);
+        // SAFETY: an Aggref's arguments are TargetEntry nodes.
+        let targets = || nodes(aggref.args).into_iter().map(|arg| unsafe { arg.cast::<pg_sys::TargetEntry>() });
+        let key = |clause: NodeRef<'q>| {
+            // SAFETY: aggdistinct and aggorder hold SortGroupClause nodes.
+            let clause = unsafe { clause.cast::<pg_sys::SortGroupClause>() };
+            let target = targets().find(|target| target.ressortgroupref == clause.tleSortGroupRef)?;
+            Some(AggregateKey {
+                expr: part(target.expr),
+                equality: clause.eqop.to_u32(),
+                ordering: clause.sortop.to_u32(),
+                nulls_first: clause.nulls_first,
+            })
+        };
         Self {
             function: aggref.aggfnoid.to_u32(),
-            // SAFETY: an Aggref's arguments are TargetEntry nodes.
-            args: args.into_iter().map(|arg| part(unsafe { arg.cast::<pg_sys::TargetEntry>() }.expr)).collect(),
+            args: targets().filter(|target| !target.resjunk).map(|target| part(target.expr)).collect(),
             filter: optional(aggref.aggfilter),
-            distinct: nodes(aggref.aggdistinct)
-                .into_iter()
-                // SAFETY: aggdistinct holds SortGroupClause nodes.
-                .map(|clause| unsafe { clause.cast::<pg_sys::SortGroupClause>() }.eqop.to_u32())
-                .collect(),
-            ordered: !aggref.aggorder.is_null(),
+            distinct: nodes(aggref.aggdistinct).into_iter().filter_map(key).collect(),
+            order_by: nodes(aggref.aggorder).into_iter().filter_map(key).collect(),
             special: aggref.aggvariadic || aggref.aggkind as u8 != b'n' || !aggref.aggdirectargs.is_null(),
             collation: aggref.inputcollid.to_u32(),
             level: aggref.agglevelsup,
@@ -405,6 +438,34 @@ fn array_operator(call: &pg_sys::ScalarArrayOpExpr) -> Node<'_> {
         variadic: false,
     };
     Node::ArrayOperator { call, any }
+}
+
+/// The OIDs of an OID list field of a node.
+fn oids(list: *mut pg_sys::List) -> Vec<Oid> {
+    if list.is_null() {
+        return Vec::new();
+    }
+    // SAFETY: only called with list fields of valid nodes that hold OIDs: the list has `length` cells.
+    unsafe {
+        let cells = std::slice::from_raw_parts((*list).elements, (*list).length as usize);
+        cells.iter().map(|cell| cell.oid_value.to_u32()).collect()
+    }
+}
+
+fn row_compare(compare: &pg_sys::RowCompareExpr) -> Vec<CallNode<'_>> {
+    let (operators, collations) = (oids(compare.opnos), oids(compare.inputcollids));
+    let operands = nodes(compare.largs).into_iter().zip(nodes(compare.rargs));
+    let columns = operators.into_iter().zip(collations).zip(operands);
+    columns
+        .map(|((operator, collation), (left, right))| CallNode {
+            function: operator_function(pg_sys::InvalidOid, operator.into()),
+            operator,
+            args: vec![left, right],
+            collation,
+            returns_set: false,
+            variadic: false,
+        })
+        .collect()
 }
 
 fn sub_link(link: &pg_sys::SubLink) -> Node<'_> {

@@ -8,12 +8,12 @@ use super::expr::is_parameter;
 use super::grouping;
 use super::scope::{Bound, Column, Scope, Source};
 use super::select::check_grouping;
-use super::{Refusal, Result, Translator, check_width, collation};
+use super::{Refusal, Result, Translator, check_width, collation, operator};
 use crate::pg::names;
-use crate::pg::node::{AggregateNode, Node, NodeRef, Var, Walk};
+use crate::pg::node::{AggregateKey, AggregateNode, Node, NodeRef, Var, Walk};
 use crate::pg::query::{QueryRef, Target};
 use fusion_common::ColumnType;
-use fusion_proto::plan::{Aggregate, AggregateCall, Expr, ExprKind, Rel, aggregate_type};
+use fusion_proto::plan::{Aggregate, AggregateCall, BitOp, CompareOp, Expr, ExprKind, Rel, SortKey, aggregate_type};
 
 impl<'q> Translator<'q, '_> {
     /// Groups `input`, also by what is `carried`, computes the aggregates, and applies HAVING. Where all rows of each row of a
@@ -161,19 +161,19 @@ impl<'q> Translator<'q, '_> {
         if call.level != 0 || call.special {
             return Err(refused(" in this form"));
         }
-        if call.ordered {
-            return Err(refused(" with ORDER BY"));
-        }
         let distinct = !call.distinct.is_empty();
-        let mut arg = match call.args[..] {
-            [] => None,
-            [arg] => Some(self.expr(arg, scope)?),
-            _ => return Err(refused(" of several arguments")),
-        };
-        if let (Some(arg), [equality, ..]) = (&arg, &call.distinct[..]) {
-            check_grouping("DISTINCT", *equality, arg.held, arg.expr.ty)?;
+        let mut args = call.args.iter().map(|&arg| self.expr(arg, scope)).collect::<Result<Vec<_>>>()?;
+        if args.len() > 1 && function != Aggregate::StringAgg {
+            return Err(refused(" of several arguments"));
         }
-        if let Some(arg) = &arg {
+        if distinct && matches!(function, Aggregate::Bits(BitOp::Xor, _)) {
+            return Err(refused(" with DISTINCT"));
+        }
+        for key in &call.distinct {
+            let held = self.expr(key.expr, scope)?.held;
+            check_grouping("DISTINCT", key.equality, held, key.expr.type_ref())?;
+        }
+        if let Some(arg) = args.first() {
             let counts = function == Aggregate::Count && !distinct;
             if arg.held == ColumnType::Opaque && !counts {
                 return Err(refused(" over values of this type"));
@@ -185,14 +185,60 @@ impl<'q> Translator<'q, '_> {
         // count(1) counts rows.
         if function == Aggregate::Count
             && !distinct
-            && matches!(&arg, Some(arg) if matches!(arg.expr.kind, ExprKind::Const(Some(_))))
+            && matches!(&args[..], [arg] if matches!(arg.expr.kind, ExprKind::Const(Some(_))))
         {
-            (function, arg) = (Aggregate::CountStar, None);
+            (function, args) = (Aggregate::CountStar, Vec::new());
         }
-        let held = aggregate_type(function, arg.as_ref().map(|arg| arg.held))?;
+        let order_by = self.aggregate_order(function, call, &name(), scope)?;
+        let held = aggregate_type(function, args.first().map(|arg| arg.held))?;
         let filter = call.filter.map(|filter| self.condition(filter, scope)).transpose()?;
-        let call = AggregateCall { function, arg: arg.map(|arg| arg.expr), distinct, filter, ty: node.type_ref() };
+        let args = args.into_iter().map(|arg| arg.expr).collect();
+        let call = AggregateCall { function, args, distinct, order_by, filter, ty: node.type_ref() };
         Ok((call, held))
+    }
+
+    /// ORDER BY inside the call, and what DISTINCT sorts by; nothing where the order does not matter.
+    fn aggregate_order(
+        &mut self,
+        function: Aggregate,
+        call: &AggregateNode<'q>,
+        name: &str,
+        scope: &Scope<'q>,
+    ) -> Result<Vec<SortKey>> {
+        let refused = |how: &str| Refusal::unsupported(format_args!("aggregate {name}{how}"));
+        if !function.is_ordered() {
+            // Keys that cannot fail need not be looked at.
+            let harmless = |key: &AggregateKey<'_>| {
+                matches!(key.expr.view(), Node::Var(_)) || call.args.iter().any(|arg| arg.equals(key.expr))
+            };
+            return if call.order_by.iter().all(harmless) { Ok(Vec::new()) } else { Err(refused(" with ORDER BY")) };
+        }
+        let floats = !matches!(function, Aggregate::StringAgg | Aggregate::ArrayAgg);
+        let keys = if call.distinct.is_empty() { &call.order_by } else { &call.distinct };
+        match (floats, keys.is_empty()) {
+            // The order of the rows, which is nobody's promise.
+            (true, true) => return Ok(Vec::new()),
+            (false, true) => return Err(refused(" without ORDER BY")),
+            // DISTINCT takes the values in ascending order.
+            (true, false) if call.order_by.is_empty() => return Ok(Vec::new()),
+            (true, false) => return Err(refused(" of floats with ORDER BY")),
+            (false, false) => {}
+        }
+        let key = |key: &AggregateKey<'q>| {
+            let typed = self.expr(key.expr, scope)?;
+            let ty = key.expr.type_ref();
+            let descending = match operator::comparison(names::operator_function(key.ordering)) {
+                Some(CompareOp::Lt) => false,
+                Some(CompareOp::Gt) => true,
+                _ => return Err(refused(&format!(" ordered by type {}", names::type_name(ty.oid)))),
+            };
+            if !operator::is_comparable_with(typed.held, typed.held) {
+                return Err(refused(&format!(" ordered by type {}", names::type_name(ty.oid))));
+            }
+            collation::check_order(&format!("the order of aggregate {name}"), typed.held, ty.collation)?;
+            Ok(SortKey { expr: typed.expr, descending, nulls_first: key.nulls_first })
+        };
+        keys.iter().map(key).collect()
     }
 }
 

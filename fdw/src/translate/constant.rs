@@ -19,6 +19,7 @@ pub(super) fn constant(ty: TypeRef, datum: Option<TypedDatum<'_>>) -> Result<Typ
 pub(super) fn parameter_type(ty: TypeRef) -> Result<ColumnType> {
     match ty.oid {
         oid::NUMERIC => Ok(ColumnType::NumericVar),
+        oid::INTERVAL => Ok(ColumnType::Opaque),
         oid::BPCHAR => Ok(ColumnType::Bpchar { length: ty.char_length().unwrap_or(0) }),
         _ => match ty.column_type() {
             ColumnType::Opaque => {
@@ -27,6 +28,13 @@ pub(super) fn parameter_type(ty: TypeRef) -> Result<ColumnType> {
             held => Ok(held),
         },
     }
+}
+
+/// The element type of an array whose elements the engine knows.
+pub(super) fn array_element(ty: TypeRef) -> Option<TypeRef> {
+    let element = TypeRef { oid: names::array_element(ty.oid), typmod: -1, collation: ty.collation };
+    let known = element.oid == oid::BPCHAR || element.column_type() != ColumnType::Opaque;
+    (element.oid != 0 && known).then_some(element)
 }
 
 /// A datum of type `ty` in the engine's form.
@@ -47,7 +55,16 @@ pub fn value(ty: TypeRef, datum: TypedDatum<'_>) -> Result<Value> {
             Ok(text) => Value::Text(text),
             Err(_) => return Err(Refusal("a string constant is not valid UTF-8".to_owned())),
         },
-        _ => Value::Opaque(bytes(ty, datum)?),
+        _ => match array_element(ty) {
+            Some(element) => {
+                // SAFETY: a datum of this array type.
+                let elements = unsafe { datum.array_elements(element.oid) };
+                let element_value =
+                    |datum: Option<TypedDatum<'_>>| datum.map(|datum| value(element, datum)).transpose();
+                Value::Array(element, elements.into_iter().map(element_value).collect::<Result<_>>()?)
+            }
+            None => Value::Opaque(bytes(ty, datum)?),
+        },
     })
 }
 

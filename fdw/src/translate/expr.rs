@@ -8,15 +8,24 @@ use super::collation::{check_comparison, check_equality};
 use super::operator::{comparison, is_comparable_with};
 use super::scope::{Scope, Typed};
 use super::{Refusal, Result, Translator, constant};
+use crate::pg::collation::{CaseMapping, case_mapping};
 use crate::pg::names;
 use crate::pg::node::{BoolOp, CallNode, Node, NodeRef};
 use fusion_common::types::oid;
-use fusion_common::{ColumnType, TypeRef};
-use fusion_proto::plan::{CompareOp, Expr, ExprKind, Function, Value, call_type, case_type};
+use fusion_common::{ColumnType, Oid, TypeRef};
+use fusion_proto::plan::{CompareOp, Expr, ExprKind, Function, TextFunction, Value, call_type, case_type};
 use pgrx::pg_sys::{NodeTag, ParamKind};
 
-/// `extract(text, date)` and `extract(text, timestamp)`: their field is folded into the function.
-const EXTRACT: [u32; 2] = [6199, 6202];
+/// `extract(text, date)`, `extract(text, timestamp)`, `date_part(text, timestamp)` and `date_trunc(text, timestamp)`: their field is
+/// folded into the function.
+const WITH_FIELD: [u32; 4] = [6199, 6202, 2021, 2020];
+/// `bpchar(bpchar, int4, bool)`.
+const BPCHAR_LENGTH: u32 = 668;
+/// `text ILIKE text` and NOT ILIKE.
+const ILIKE: [u32; 2] = [1633, 1634];
+
+/// Arguments of GREATEST and LEAST that are compared each with each.
+const MAX_COMPARED: usize = 16;
 
 impl Typed {
     pub(super) fn boolean(kind: ExprKind) -> Self {
@@ -87,6 +96,9 @@ impl<'q> Translator<'q, '_> {
                 Ok(Typed::boolean(ExprKind::IsBool { arg, value, negated }))
             }
             Node::Relabel(arg) => self.relabel(arg, ty, scope),
+            Node::MinMax { greatest, args, collation } => self.min_max(greatest, &args, collation, ty, scope),
+            Node::RowCompare(columns) => self.row_compare(&columns, scope),
+            Node::ViaText(arg) => self.via_text(arg, ty, scope),
             Node::SubLink(_) => Err(Refusal::unsupported("a subquery in this place")),
             Node::Aggregate(call) => {
                 Err(Refusal::unsupported(format_args!("aggregate {} in this place", names::function(call.function))))
@@ -99,14 +111,18 @@ impl<'q> Translator<'q, '_> {
 
     /// An expression that the backend evaluates: the same one only once.
     pub(super) fn parameter(&mut self, node: NodeRef<'q>) -> Result<Typed> {
+        let held = constant::parameter_type(node.type_ref())?;
+        Ok(self.parameter_held(node, held))
+    }
+
+    fn parameter_held(&mut self, node: NodeRef<'q>, held: ColumnType) -> Typed {
         let ty = node.type_ref();
-        let held = constant::parameter_type(ty)?;
         let known = self.params.iter().position(|param| param.equals(node) && param.type_ref() == ty);
         let index = known.unwrap_or_else(|| {
             self.params.push(node);
             self.params.len() - 1
         });
-        Ok(Typed { expr: Expr { ty, kind: ExprKind::Param(index as u32) }, held })
+        Typed { expr: Expr { ty, kind: ExprKind::Param(index as u32) }, held }
     }
 
     fn exprs(&mut self, nodes: &[NodeRef<'q>], scope: &Scope<'q>) -> Result<Vec<Typed>> {
@@ -125,14 +141,20 @@ impl<'q> Translator<'q, '_> {
         if call.returns_set || call.variadic {
             return Err(refused());
         }
-        if EXTRACT.contains(&call.function) {
+        if WITH_FIELD.contains(&call.function) {
             let [field, from] = call.args[..] else { return Err(refused()) };
             let Some(field) = constant_text(field) else { return Err(refused()) };
-            let Some(function) = Function::extract_from_oid(call.function, &field) else {
-                return Err(Refusal::unsupported(format_args!("extract({field} from …)")));
+            let Some(function) = Function::extract_from_oid(call.function, &field.to_ascii_lowercase()) else {
+                return Err(Refusal::unsupported(format_args!(
+                    "field {field} of function {}",
+                    names::function(call.function)
+                )));
             };
             let arg = self.expr(from, scope)?;
             return apply(function, vec![arg], ty);
+        }
+        if let Some(typed) = self.call_with_constants(call, ty, scope)? {
+            return Ok(typed);
         }
         let function = Function::from_oid(call.function).ok_or_else(refused)?;
         self.apply_call(function, call, ty, scope)
@@ -147,11 +169,146 @@ impl<'q> Translator<'q, '_> {
             let (left, right) = self.pair(call, scope)?;
             return compare(op, left, right, call);
         }
+        if ILIKE.contains(&call.function) {
+            return self.ilike(call, ty, scope);
+        }
+        if let Some(typed) = self.call_with_constants(call, ty, scope)? {
+            return Ok(typed);
+        }
         let function = Function::from_oid(call.function).ok_or_else(refused)?;
         self.apply_call(function, call, ty, scope)
     }
 
+    /// A call whose last arguments decide how its result is held: they must be constants. None for other calls.
+    fn call_with_constants(&mut self, call: &CallNode<'q>, ty: TypeRef, scope: &Scope<'q>) -> Result<Option<Typed>> {
+        let integer = |node: NodeRef<'q>| match node.view() {
+            Node::Const(Some(datum)) => Some(datum.bits() as i32),
+            _ => None,
+        };
+        let (arg, function) = match call.args[..] {
+            [arg] if Function::is_identity(call.function) => return self.expr(arg, scope).map(Some),
+            [arg, digits] => {
+                match integer(digits).and_then(|digits| Function::rounding_from_oid(call.function, digits)) {
+                    Some(function) => (arg, function),
+                    None => return Ok(None),
+                }
+            }
+            [arg, typmod, explicit] => {
+                let (Some(typmod), Some(explicit)) = (integer(typmod), integer(explicit)) else { return Ok(None) };
+                match Function::length_from_oid(call.function, typmod, explicit & 0xff != 0) {
+                    Some(function) => (arg, function),
+                    None => return Ok(None),
+                }
+            }
+            _ => return Ok(None),
+        };
+        // Text becomes a bpchar without a length first, which is nothing to the function.
+        let arg = match arg.view() {
+            Node::Relabel(inner) if call.function == BPCHAR_LENGTH => inner,
+            _ => arg,
+        };
+        let arg = self.expr(arg, scope)?;
+        check_call(function, std::slice::from_ref(&arg), call)?;
+        apply(function, vec![arg], ty).map(Some)
+    }
+
+    /// `text ILIKE text`: LIKE over both sides in lower case, as Generic_Text_IC_like has it.
+    fn ilike(&mut self, call: &CallNode<'q>, ty: TypeRef, scope: &Scope<'q>) -> Result<Typed> {
+        let lower = cased(Function::Text(TextFunction::Lower), call)?;
+        let like = if call.function == ILIKE[0] { Function::Like } else { Function::NotLike };
+        let mut sides = Vec::with_capacity(2);
+        for arg in self.exprs(&call.args, scope)? {
+            let text = TypeRef { oid: oid::TEXT, typmod: -1, collation: call.collation };
+            sides.push(apply(lower, vec![arg], text)?);
+        }
+        check_call(like, &sides, call)?;
+        apply(like, sides, ty)
+    }
+
+    /// The first argument that no later one exceeds, NULLs left out: a CASE over comparisons.
+    fn min_max(
+        &mut self,
+        greatest: bool,
+        args: &[NodeRef<'q>],
+        collation: Oid,
+        ty: TypeRef,
+        scope: &Scope<'q>,
+    ) -> Result<Typed> {
+        if args.len() > MAX_COMPARED {
+            return Err(Refusal::unsupported(format_args!("GREATEST or LEAST of more than {MAX_COMPARED} arguments")));
+        }
+        let mut args = self.exprs(args, scope)?;
+        args.retain(|arg| !arg.is_null());
+        let held = branch_type(&args, ty)?;
+        let op = if greatest { CompareOp::Ge } else { CompareOp::Le };
+        let is_null =
+            |arg: &Typed, negated: bool| Expr::boolean(ExprKind::IsNull { arg: Box::new(arg.expr.clone()), negated });
+        let mut branches = Vec::with_capacity(args.len());
+        for (index, arg) in args.iter().enumerate() {
+            let mut wins = vec![is_null(arg, true)];
+            for later in &args[index + 1..] {
+                let beats = compare_by(op, arg.clone(), later.clone(), collation)?;
+                wins.push(Expr::boolean(ExprKind::Or(vec![is_null(later, false), beats.expr])));
+            }
+            let wins = if wins.len() > 1 { Expr::boolean(ExprKind::And(wins)) } else { wins.remove(0) };
+            branches.push((wins, arg.expr.clone()));
+        }
+        let kind =
+            if branches.is_empty() { ExprKind::Const(None) } else { ExprKind::Case { branches, otherwise: None } };
+        Ok(Typed { expr: Expr { ty, kind }, held })
+    }
+
+    /// `(a, b) < (c, d)`: `CASE WHEN a = c THEN b < d ELSE a < c END`, where a NULL makes the comparison that decides NULL.
+    fn row_compare(&mut self, columns: &[CallNode<'q>], scope: &Scope<'q>) -> Result<Typed> {
+        let Some((last, leading)) = columns.split_last() else {
+            return Err(node_refusal_named("a comparison of rows"));
+        };
+        let order = |call: &CallNode<'q>| match comparison(call.function) {
+            Some(op @ (CompareOp::Lt | CompareOp::Le | CompareOp::Gt | CompareOp::Ge)) => Ok(op),
+            _ => Err(Refusal::unsupported(format_args!("operator {}", names::operator(call.operator)))),
+        };
+        let (left, right) = self.pair(last, scope)?;
+        let mut result = compare(order(last)?, left, right, last)?;
+        for call in leading.iter().rev() {
+            let strict = match order(call)? {
+                CompareOp::Lt | CompareOp::Le => CompareOp::Lt,
+                _ => CompareOp::Gt,
+            };
+            let (left, right) = self.pair(call, scope)?;
+            let equal = compare(CompareOp::Eq, left.clone(), right.clone(), call)?;
+            let decides = compare(strict, left, right, call)?;
+            result = Typed::boolean(ExprKind::Case {
+                branches: vec![(equal.expr, result.expr)],
+                otherwise: Some(decides.boxed()),
+            });
+        }
+        Ok(result)
+    }
+
+    /// A cast by way of text: to text, and from it, where no setting of the session matters.
+    fn via_text(&mut self, arg: NodeRef<'q>, ty: TypeRef, scope: &Scope<'q>) -> Result<Typed> {
+        use fusion_proto::plan::NumberType as N;
+        let from = arg.type_ref().oid;
+        let function = match (from, ty.oid) {
+            (oid::INT2 | oid::INT4 | oid::INT8 | oid::NUMERIC, oid::TEXT | oid::VARCHAR) => Function::ToText,
+            (oid::TEXT | oid::VARCHAR, oid::INT2) => Function::ParseNumber(N::Int2),
+            (oid::TEXT | oid::VARCHAR, oid::INT4) => Function::ParseNumber(N::Int4),
+            (oid::TEXT | oid::VARCHAR, oid::INT8) => Function::ParseNumber(N::Int8),
+            (oid::TEXT | oid::VARCHAR, oid::FLOAT4) => Function::ParseNumber(N::Float4),
+            (oid::TEXT | oid::VARCHAR, oid::FLOAT8) => Function::ParseNumber(N::Float8),
+            (oid::TEXT | oid::VARCHAR, oid::NUMERIC) => Function::ParseNumber(N::Numeric),
+            (oid::TEXT | oid::VARCHAR, oid::DATE) => Function::ParseDate,
+            _ => {
+                let (from, to) = (names::type_name(from), names::type_name(ty.oid));
+                return Err(Refusal::unsupported(format_args!("a cast from {from} to {to}")));
+            }
+        };
+        let arg = self.expr(arg, scope)?;
+        apply(function, vec![arg], ty)
+    }
+
     fn apply_call(&mut self, function: Function, call: &CallNode<'q>, ty: TypeRef, scope: &Scope<'q>) -> Result<Typed> {
+        let function = cased(function, call)?;
         let args = match (function, &call.args[..]) {
             // The target is the call's own typmod; only with a constant one is it known.
             (Function::NumericTypmod, &[arg, typmod]) if matches!(typmod.view(), Node::Const(Some(_))) => {
@@ -191,6 +348,9 @@ impl<'q> Translator<'q, '_> {
     fn array_operator(&mut self, call: &CallNode<'q>, any: bool, scope: &Scope<'q>) -> Result<Typed> {
         let [arg, array] = call.args[..] else { return Err(node_refusal_named("this array comparison")) };
         let arg = self.expr(arg, scope)?;
+        if !matches!(array.view(), Node::Const(_)) && is_parameter(array) {
+            return self.array_parameter(arg, array, call, any);
+        }
         let elements = self.elements(array, scope)?;
         let Some(elements) = elements else {
             return Ok(Typed::boolean(ExprKind::Const(None)));
@@ -229,6 +389,25 @@ impl<'q> Translator<'q, '_> {
             (_, true) => Typed::boolean(ExprKind::Or(tests)),
             (_, false) => Typed::boolean(ExprKind::And(tests)),
         })
+    }
+
+    /// `arg = ANY (array)`, or `<> ALL`, over an array that the backend evaluates when execution starts.
+    fn array_parameter(&mut self, arg: Typed, array: NodeRef<'q>, call: &CallNode<'q>, any: bool) -> Result<Typed> {
+        let ty = array.type_ref();
+        if !matches!((comparison(call.function), any), (Some(CompareOp::Eq), true) | (Some(CompareOp::Ne), false)) {
+            let operator = names::operator(call.operator);
+            return Err(Refusal::unsupported(format_args!("operator {operator} with ANY or ALL over a parameter")));
+        }
+        let Some(element) = constant::array_element(ty) else {
+            return Err(Refusal::unsupported(format_args!("a parameter of type {}", names::type_name(ty.oid))));
+        };
+        let element = constant::parameter_type(element)?;
+        if !is_same_kind(element, arg.held) {
+            return Err(Refusal::unsupported("ANY or ALL over a parameter of another type"));
+        }
+        check_equality(arg.held, call.collation)?;
+        let array = Box::new(self.parameter_held(array, ColumnType::Opaque).expr);
+        Ok(Typed::boolean(ExprKind::InArray { arg: arg.boxed(), array, negated: !any }))
     }
 
     /// The elements of a constant array or an `ARRAY[…]`; None for NULL.
@@ -318,10 +497,14 @@ impl<'q> Translator<'q, '_> {
 
 /// A comparison of what the engine can compare.
 pub(super) fn compare(op: CompareOp, left: Typed, right: Typed, call: &CallNode<'_>) -> Result<Typed> {
+    compare_by(op, left, right, call.collation)
+}
+
+fn compare_by(op: CompareOp, left: Typed, right: Typed, collation: Oid) -> Result<Typed> {
     if !is_comparable_with(left.held, right.held) {
         return Err(incomparable(&left, &right));
     }
-    check_comparison(op, left.held, call.collation)?;
+    check_comparison(op, left.held, collation)?;
     Ok(Typed::boolean(ExprKind::Compare { op, left: left.boxed(), right: right.boxed() }))
 }
 
@@ -342,7 +525,14 @@ fn is_same_kind(element: ColumnType, operand: ColumnType) -> bool {
 
 /// Refuses what depends on more than the arguments' bytes.
 fn check_call(function: Function, args: &[Typed], call: &CallNode<'_>) -> Result<()> {
-    if args.iter().any(|arg| arg.held == ColumnType::Opaque) {
+    let takes_intervals = matches!(
+        function,
+        Function::TimestampAddInterval
+            | Function::TimestampSubInterval
+            | Function::DateAddInterval
+            | Function::DateSubInterval
+    );
+    if args.iter().any(|arg| arg.held == ColumnType::Opaque) && !takes_intervals {
         return Err(Refusal::unsupported(format_args!(
             "function {} over values of this type",
             names::function(call.function)
@@ -350,7 +540,33 @@ fn check_call(function: Function, args: &[Typed], call: &CallNode<'_>) -> Result
     }
     match (function, args.first()) {
         (Function::Like | Function::NotLike, Some(arg)) => check_equality(arg.held, call.collation),
+        (
+            Function::Text(
+                TextFunction::Position | TextFunction::Replace | TextFunction::SplitPart | TextFunction::StartsWith,
+            ),
+            Some(arg),
+        ) => check_equality(arg.held, call.collation),
         _ => Ok(()),
+    }
+}
+
+/// `upper` and `lower` as the collation has them.
+fn cased(function: Function, call: &CallNode<'_>) -> Result<Function> {
+    let (exact, ascii) = match function {
+        Function::Text(TextFunction::Upper) => (TextFunction::Upper, TextFunction::UpperAscii),
+        Function::Text(TextFunction::Lower) => (TextFunction::Lower, TextFunction::LowerAscii),
+        other => return Ok(other),
+    };
+    match case_mapping(call.collation) {
+        CaseMapping::Ascii => Ok(Function::Text(exact)),
+        CaseMapping::AsciiAndOthers => Ok(Function::Text(ascii)),
+        CaseMapping::Unknown if call.collation == 0 => {
+            Err(Refusal::unsupported("the case of strings without a collation"))
+        }
+        CaseMapping::Unknown => {
+            let collation = names::collation(call.collation);
+            Err(Refusal::unsupported(format_args!("the case of letters under collation \"{collation}\"")))
+        }
     }
 }
 
@@ -421,12 +637,9 @@ fn node_refusal_named(what: &str) -> Refusal {
 fn node_refusal(node: NodeRef<'_>) -> Refusal {
     let ty = || names::type_name(node.type_ref().oid);
     let what = match node.tag() {
-        NodeTag::T_CoerceViaIO => format!("a cast to {} through text", ty()),
         NodeTag::T_ArrayCoerceExpr => format!("a cast to {}", ty()),
         NodeTag::T_CoerceToDomain => format!("a cast to domain {}", ty()),
-        NodeTag::T_MinMaxExpr => "GREATEST or LEAST".to_owned(),
         NodeTag::T_RowExpr => "ROW".to_owned(),
-        NodeTag::T_RowCompareExpr => "a comparison of rows".to_owned(),
         NodeTag::T_ArrayExpr => "ARRAY[…]".to_owned(),
         NodeTag::T_SubscriptingRef => "an array subscript".to_owned(),
         NodeTag::T_FieldSelect => "a field of a composite value".to_owned(),

@@ -131,6 +131,10 @@ pub(super) fn shift_columns(expr: &mut Expr, start: u32, by: u32) {
                 shift_columns(otherwise, start, by);
             }
         }
+        ExprKind::InArray { arg, array, .. } => {
+            shift_columns(arg, start, by);
+            shift_columns(array, start, by);
+        }
         ExprKind::InList { arg, list, .. } => {
             shift_columns(arg, start, by);
             list.iter_mut().for_each(|element| shift_columns(element, start, by));
@@ -159,6 +163,10 @@ pub(super) fn visit_columns(expr: &Expr, visit: &mut impl FnMut(u32)) {
             if let Some(otherwise) = otherwise {
                 visit_columns(otherwise, visit);
             }
+        }
+        ExprKind::InArray { arg, array, .. } => {
+            visit_columns(arg, visit);
+            visit_columns(array, visit);
         }
         ExprKind::InList { arg, list, .. } => {
             visit_columns(arg, visit);

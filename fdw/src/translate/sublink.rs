@@ -641,7 +641,7 @@ fn typed_columns(first: usize, types: &[(TypeRef, ColumnType)]) -> Vec<Typed> {
 }
 
 fn call(function: Aggregate, arg: Option<Expr>, ty: TypeRef) -> AggregateCall {
-    AggregateCall { function, arg, distinct: false, filter: None, ty }
+    AggregateCall { function, args: arg.into_iter().collect(), distinct: false, order_by: Vec::new(), filter: None, ty }
 }
 
 fn column(ty: TypeRef, at: usize) -> Expr {

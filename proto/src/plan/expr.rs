@@ -79,6 +79,15 @@ pub enum ExprKind {
         /// NOT IN.
         negated: bool,
     },
+    /// As `InList`, over the elements of an array that is known when execution starts; NULL over a NULL array.
+    InArray {
+        /// Left operand.
+        arg: Box<Expr>,
+        /// A parameter whose value is a [`Value::Array`].
+        array: Box<Expr>,
+        /// `<> ALL (array)`.
+        negated: bool,
+    },
 }
 
 /// Comparison operators.
@@ -129,6 +138,8 @@ pub enum Value {
     Timestamptz(i64),
     /// Another type's bytes, as in [`ColumnType::Opaque`].
     Opaque(Vec<u8>),
+    /// The elements of an array, only as the right side of [`ExprKind::InArray`]; their type comes first.
+    Array(TypeRef, Vec<Option<Value>>),
 }
 
 /// Decimal digits of `value`, at least 1.
@@ -157,7 +168,7 @@ impl Value {
             Self::Date(_) => ColumnType::Date,
             Self::Timestamp(_) => ColumnType::Timestamp,
             Self::Timestamptz(_) => ColumnType::Timestamptz,
-            Self::Opaque(_) => ColumnType::Opaque,
+            Self::Opaque(_) | Self::Array(..) => ColumnType::Opaque,
         }
     }
 }

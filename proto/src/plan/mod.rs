@@ -14,7 +14,7 @@ pub mod typing;
 pub mod window;
 
 pub use expr::{CompareOp, Expr, ExprKind, Value};
-pub use function::{Aggregate, ArithOp, DateField, Function, NumberType};
+pub use function::{Aggregate, ArithOp, BitOp, DateField, FloatFunction, Function, NumberType, Spread, TextFunction};
 pub use rel::{AggregateCall, ColumnStats, JoinKind, OutputColumn, Plan, Rel, ScanColumn, ScanDef, SetKind, SortKey};
 pub use typing::{Unsupported, aggregate_type, call_type, case_type};
 pub use window::{Frame, FrameBound, FrameExclusion, FrameUnit, WindowCall, WindowFunction, window_type};

@@ -236,10 +236,12 @@ pub enum SetKind {
 pub struct AggregateCall {
     /// Which.
     pub function: Aggregate,
-    /// Argument; None for `count(*)`.
-    pub arg: Option<Expr>,
-    /// DISTINCT.
+    /// Arguments; none for `count(*)`.
+    pub args: Vec<Expr>,
+    /// DISTINCT, over all arguments together. Where the aggregate is ordered, `order_by` then starts with all of them.
     pub distinct: bool,
+    /// The order in which values are taken; only where that matters ([`Aggregate::is_ordered`]).
+    pub order_by: Vec<SortKey>,
     /// FILTER.
     pub filter: Option<Expr>,
     /// Result type.

@@ -3,7 +3,7 @@
 //! The translation asks, so that it refuses what cannot be held exactly; the lowering asks again with what it knows by then
 //! (a parameter's value has a scale, its declaration has none). Mirrors the display-scale rules of numeric.c.
 
-use super::function::{Aggregate, ArithOp, Function, NumberType};
+use super::function::{Aggregate, ArithOp, Function, NumberType, TextFunction};
 use fusion_common::limits::DECIMAL128_PRECISION;
 use fusion_common::{ColumnType, TypeRef, types::oid};
 
@@ -53,7 +53,7 @@ fn is_numeric(column_type: &ColumnType) -> bool {
 fn numeric_arith(op: ArithOp, left: ColumnType, right: ColumnType) -> Result<ColumnType, Unsupported> {
     use ColumnType::Numeric;
     let (Numeric { precision: p1, scale: s1 }, Numeric { precision: p2, scale: s2 }) = (left, right) else {
-        return if is_numeric(&left) && is_numeric(&right) && op != ArithOp::Mod {
+        return if is_numeric(&left) && is_numeric(&right) {
             Ok(ColumnType::NumericVar)
         } else {
             unsupported(op, &[left, right])
@@ -64,7 +64,7 @@ fn numeric_arith(op: ArithOp, left: ColumnType, right: ColumnType) -> Result<Col
         ArithOp::Add | ArithOp::Sub => Ok(fixed((p1 - s1).max(p2 - s2) + 1, s1.max(s2))),
         ArithOp::Mul => Ok(fixed(p1 - s1 + p2 - s2, s1 + s2)),
         ArithOp::Div => Ok(ColumnType::NumericVar),
-        ArithOp::Mod => unsupported(op, &[left, right]),
+        ArithOp::Mod => Ok(fixed((p1 - s1).min(p2 - s2), s1.max(s2))),
     }
 }
 
@@ -78,9 +78,14 @@ pub fn call_type(function: Function, args: &[ColumnType], ty: TypeRef) -> Result
         (Function::Neg(NumberType::Numeric) | Function::Abs(NumberType::Numeric), &[arg]) if is_numeric(&arg) => arg,
         (Function::Neg(n) | Function::Abs(n), [_]) if n != NumberType::Numeric => number(n),
         (Function::Cast(from, NumberType::Numeric), [_]) if from != NumberType::Numeric => {
-            fixed(integer_digits(from), 0)
+            if matches!(from, NumberType::Float4 | NumberType::Float8) {
+                T::NumericVar
+            } else {
+                fixed(integer_digits(from), 0)
+            }
         }
-        (Function::Cast(_, to), [_]) => number(to),
+        (Function::Cast(NumberType::Numeric, to), [arg]) if is_numeric(arg) => number(to),
+        (Function::Cast(from, to), [_]) if from != NumberType::Numeric => number(to),
         (Function::NumericTypmod, &[arg]) if is_numeric(&arg) => match ty.column_type() {
             fixed @ T::Numeric { .. } => fixed,
             _ => return unsupported(function, args),
@@ -89,13 +94,66 @@ pub fn call_type(function: Function, args: &[ColumnType], ty: TypeRef) -> Result
         (Function::DateDiff, &[T::Date, T::Date]) => T::Int4,
         (Function::DateToTimestamp, &[T::Date]) => T::Timestamp,
         (Function::TimestampToDate, &[T::Timestamp]) => T::Date,
-        (Function::ExtractDate(_), &[T::Date]) | (Function::ExtractTimestamp(_), &[T::Timestamp]) => fixed(7, 0),
+        (Function::ExtractDate(field), &[T::Date]) => fixed(field.digits(true).0, field.digits(true).1),
+        (Function::ExtractTimestamp(field), &[T::Timestamp]) => fixed(field.digits(false).0, field.digits(false).1),
+        (Function::DatePart(_), &[T::Timestamp]) => T::Float8,
+        (Function::DateTrunc(_), &[T::Timestamp]) => T::Timestamp,
+        (Function::TimestampAddInterval | Function::TimestampSubInterval, &[T::Timestamp, T::Opaque]) => T::Timestamp,
+        (Function::DateAddInterval | Function::DateSubInterval, &[T::Date, T::Opaque]) => T::Timestamp,
+        (Function::TimestampDiff, &[T::Timestamp, T::Timestamp]) => T::Opaque,
+        (Function::MakeDate, &[T::Int4, T::Int4, T::Int4]) => T::Date,
         (Function::Substring, &[T::Text, T::Int4] | &[T::Text, T::Int4, T::Int4]) => T::Text,
         (Function::Like | Function::NotLike, [left, T::Text]) if text_like(left) => T::Bool,
         (Function::BpcharToText, [T::Bpchar { .. }]) => T::Text,
         (Function::CharLength, [arg]) if text_like(arg) => T::Int4,
         (Function::OctetLength, &[T::Text]) => T::Int4,
         (Function::AtMostOne, &[T::Int8]) => T::Int8,
+        (Function::Text(function), args) => text_type(function, args)?,
+        (Function::Varchar { .. }, &[T::Text]) => T::Text,
+        (Function::Bpchar { length, .. }, [arg]) if text_like(arg) => T::Bpchar { length },
+        (Function::ToText, [arg]) if is_numeric(arg) || matches!(arg, T::Bool | T::Int2 | T::Int4 | T::Int8) => T::Text,
+        (Function::ParseNumber(n), &[T::Text]) => number(n),
+        (Function::ParseDate, &[T::Text]) => T::Date,
+        (Function::Float(_), &[T::Float8]) => T::Float8,
+        (Function::NumericRound { digits, .. }, &[arg]) if is_numeric(&arg) => rounded(arg, digits),
+        (Function::NumericCeil | Function::NumericFloor, &[arg]) if is_numeric(&arg) => rounded(arg, 0),
+        (Function::NumericSign, [arg]) if is_numeric(arg) => fixed(1, 0),
+        (Function::NumericDiv, &[T::Numeric { precision, scale }, T::Numeric { scale: by, .. }]) => {
+            fixed(u16::from(precision - scale) + u16::from(by), 0)
+        }
+        (Function::NumericDiv, [left, right]) if is_numeric(left) && is_numeric(right) => T::NumericVar,
+        (Function::Bits(_, n), &[left, right]) if left == number(n) && right == left => left,
+        (Function::BitNot(n), &[arg]) if arg == number(n) => arg,
+        (Function::ShiftLeft(n) | Function::ShiftRight(n), &[arg, T::Int4]) if arg == number(n) => arg,
+        (Function::BoolToInt, &[T::Bool]) => T::Int4,
+        (Function::IntToBool, &[T::Int4]) => T::Bool,
+        _ => return unsupported(function, args),
+    })
+}
+
+/// A numeric rounded to so many digits behind the point: they are its display scale; one more digit before it for the carry.
+fn rounded(arg: ColumnType, digits: i16) -> ColumnType {
+    match arg {
+        ColumnType::Numeric { precision, scale } => fixed(u16::from(precision - scale) + 1, digits.max(0) as u16),
+        other => other,
+    }
+}
+
+/// How the result of a function of text is held.
+fn text_type(function: TextFunction, args: &[ColumnType]) -> Result<ColumnType, Unsupported> {
+    use ColumnType::{Bool, Int4, Text};
+    use TextFunction as F;
+    Ok(match (function, args) {
+        (F::Concat, [Text, Text])
+        | (F::Upper | F::Lower | F::UpperAscii | F::LowerAscii | F::Reverse, [Text])
+        | (F::TrimBoth | F::TrimLeft | F::TrimRight, [Text] | [Text, Text])
+        | (F::Left | F::Right | F::Repeat, [Text, Int4])
+        | (F::Replace | F::Translate, [Text, Text, Text])
+        | (F::PadLeft | F::PadRight, [Text, Int4, Text])
+        | (F::SplitPart, [Text, Text, Int4])
+        | (F::Chr, [Int4]) => Text,
+        (F::Position, [Text, Text]) | (F::Ascii, [Text]) => Int4,
+        (F::StartsWith, [Text, Text]) => Bool,
         _ => return unsupported(function, args),
     })
 }
@@ -117,7 +175,7 @@ pub fn case_type(branches: &[ColumnType], ty: TypeRef) -> Result<ColumnType, Uns
     })
 }
 
-/// How the result of an aggregate over an argument held as `arg` is held.
+/// How the result of an aggregate over a (first) argument held as `arg` is held.
 pub fn aggregate_type(function: Aggregate, arg: Option<ColumnType>) -> Result<ColumnType, Unsupported> {
     use ColumnType as T;
     Ok(match (function, arg) {
@@ -131,9 +189,14 @@ pub fn aggregate_type(function: Aggregate, arg: Option<ColumnType>) -> Result<Co
         (Aggregate::Sum(n @ (NumberType::Float4 | NumberType::Float8)), Some(_)) => number(n),
         (Aggregate::Avg(NumberType::Float4 | NumberType::Float8), Some(_)) => T::Float8,
         (Aggregate::Avg(_), Some(_)) => T::NumericVar,
-        (Aggregate::Min | Aggregate::Max, Some(arg)) if !matches!(arg, T::Opaque | T::NumericVar | T::Bool) => arg,
+        (Aggregate::Min | Aggregate::Max, Some(arg)) if !matches!(arg, T::Opaque | T::Bool) => arg,
         (Aggregate::BoolAnd | Aggregate::BoolOr, Some(T::Bool)) => T::Bool,
         (Aggregate::Only, Some(arg)) => arg,
+        (Aggregate::Bits(_, n), Some(arg)) if arg == number(n) => arg,
+        (Aggregate::Spread(_, NumberType::Float4 | NumberType::Float8), Some(T::Float4 | T::Float8)) => T::Float8,
+        (Aggregate::Spread(_, n), Some(arg)) if arg == number(n) || is_numeric(&arg) => T::NumericVar,
+        (Aggregate::StringAgg, Some(T::Text)) => T::Text,
+        (Aggregate::ArrayAgg, Some(arg)) if arg != T::Opaque => T::Opaque,
         (_, arg) => return unsupported(function, arg.as_slice()),
     })
 }

@@ -171,7 +171,7 @@ pub fn sort(input: Rel, keys: Vec<(Expr, bool, bool)>) -> Rel {
 }
 
 pub fn agg(function: Aggregate, arg: Option<Expr>, ty: TypeRef) -> AggregateCall {
-    AggregateCall { function, arg, distinct: false, filter: None, ty }
+    AggregateCall { function, args: arg.into_iter().collect(), distinct: false, order_by: Vec::new(), filter: None, ty }
 }
 
 pub fn col(ty: TypeRef, index: u32) -> Expr {
