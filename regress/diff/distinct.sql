@@ -99,7 +99,6 @@ SELECT id, t FROM txt ORDER BY t COLLATE "C" DESC, id;
 -- ordered
 SELECT id FROM txt ORDER BY t COLLATE "POSIX" NULLS FIRST, v COLLATE "C", id;
 -- ordered
--- expect native: function upper(text) is not supported in the engine
 SELECT id FROM txt ORDER BY upper(t), id;
 -- ordered
 SELECT id FROM txt ORDER BY length(t), id;

@@ -11,9 +11,9 @@ SELECT f8 / 0 FROM num WHERE f8 IS NOT NULL;
 SELECT f4 / 0::float4 FROM num WHERE f4 IS NOT NULL;
 -- expect error: 22012
 SELECT n / 0 FROM num;
--- expect error natively: 22012
+-- expect error: 22012
 SELECT mod(i4, id - 9) FROM num;
--- expect error natively: 22012
+-- expect error: 22012
 SELECT mod(n2, 0) FROM num WHERE n2 IS NOT NULL;
 -- expect error: 22012
 SELECT count(*) FROM num WHERE 10 / (id - 400) > 1;
@@ -69,21 +69,21 @@ SELECT i4::int2 FROM num;
 SELECT i8::int4 FROM num;
 -- expect error: 22003
 SELECT i8::int2 FROM num WHERE i8 IS NOT NULL;
--- expect error natively: 22003
+-- expect error: 22003
 SELECT f8::int4 FROM ext;
--- expect error natively: 22003
+-- expect error: 22003
 SELECT f8::int8 FROM ext;
--- expect error natively: 22003
+-- expect error: 22003
 SELECT f8::int2 FROM ext WHERE id > 6;
--- expect error natively: 22003
+-- expect error: 22003
 SELECT f8::float4 FROM ext;
--- expect error natively: 22003
+-- expect error: 22003
 SELECT n10::int8 FROM ext;
--- expect error natively: 22003
+-- expect error: 22003
 SELECT n10::int4 FROM num;
 -- expect error: 22003
 SELECT n4::int2 FROM ext, (SELECT 40000.5 AS n4) x;
--- expect error natively: 22003
+-- expect error: 22003
 SELECT (n2 * 1000)::int2 FROM num;
 -- expect error: 22003
 SELECT n2::numeric(4,2) FROM num;
@@ -91,9 +91,9 @@ SELECT n2::numeric(4,2) FROM num;
 SELECT n::numeric(2,1) FROM num;
 -- expect error: 22003
 SELECT i4::numeric(4,0) FROM num;
--- expect error natively: 0A000
+-- expect error: 0A000
 SELECT n::int4 FROM ext WHERE id = 1;
--- expect error natively: 0A000
+-- expect error: 0A000
 SELECT n::int8 FROM ext WHERE id = 2;
 -- expect error: 22003
 SELECT max(i8) * 10000000 FROM num;
@@ -129,11 +129,11 @@ SELECT id FROM l ORDER BY (SELECT r.n FROM r WHERE r.k = l.k);
 SELECT k, (SELECT r.id FROM r WHERE r.k = l.k) FROM l GROUP BY k;
 -- expect error: 21000
 SELECT count(*) FROM l WHERE n > (SELECT r.n FROM r WHERE r.s = l.s);
--- expect error natively: 22P02
+-- expect error: 22P02
 SELECT t::int FROM txt;
--- expect error natively: 22P02
+-- expect error: 22P02
 SELECT v::numeric FROM txt WHERE id < 100;
--- expect error natively: 22007
+-- expect error: 22007
 SELECT t::date FROM txt WHERE t = 'quick' OR v = 'b1';
 -- expect error natively: 22P02
 SELECT t::bool FROM txt WHERE t IS NOT NULL;

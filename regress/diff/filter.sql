@@ -124,7 +124,6 @@ SELECT id FROM num WHERE i4 > f8;
 SELECT id FROM num WHERE n2 > n4;
 SELECT id FROM num WHERE n4 >= n10 OR n0 < n10;
 SELECT id FROM num WHERE n < n2;
--- expect native: function float8(numeric) is not supported in the engine
 SELECT id FROM num WHERE n2 > f8;
 SELECT id FROM tim WHERE d < ts;
 SELECT id FROM tim WHERE d > ts OR d = timestamp '1998-06-01 00:00:00';
@@ -172,9 +171,7 @@ SELECT count(*) FROM num WHERE i4 = i4;
 SELECT count(*) FROM num WHERE i4 <> i4;
 SELECT id FROM num WHERE i4 = NULL;
 SELECT id FROM num WHERE (i4, i2) = (15000, 17);
--- expect native: a comparison of rows is not supported in the engine
 SELECT id FROM num WHERE (i2, id) > (100, 400);
--- expect native: a comparison of rows is not supported in the engine
 SELECT id FROM num WHERE (i2, id) <= (-150, 20);
 SELECT id FROM num WHERE (i2, i4) IS NULL;
 SELECT id FROM num WHERE (i2, i4) IS NOT NULL AND id < 40;

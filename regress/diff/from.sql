@@ -47,7 +47,6 @@ SELECT x.id FROM (SELECT id FROM l ORDER BY id LIMIT 10) x JOIN (SELECT id FROM 
 SELECT * FROM (SELECT id FROM l ORDER BY n DESC NULLS LAST, id OFFSET 3 LIMIT 4) x;
 SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT id + 1 AS i FROM l) a WHERE i > 5) b WHERE i < 20) c;
 SELECT x.b, y.b FROM (SELECT id AS a, k AS b FROM l) x, (SELECT id AS a, k AS b FROM r) y WHERE x.a = y.a;
--- expect native: operator ||(text,text) is not supported in the engine
 SELECT a, 'x' || b AS c FROM (SELECT id, s FROM l) x(a, b) WHERE b IS NOT NULL;
 SELECT l.id, x.c FROM l, LATERAL (SELECT count(*) AS c FROM r WHERE r.k = l.k) x;
 SELECT l.id, x.id FROM l, LATERAL (SELECT r.id FROM r WHERE r.k = l.k) x;

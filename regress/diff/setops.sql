@@ -29,7 +29,6 @@ SELECT i4 FROM num WHERE id < 50 UNION ALL SELECT i8 FROM num WHERE id < 50;
 SELECT i4 FROM num WHERE id < 50 UNION ALL SELECT n2 FROM num WHERE id < 50;
 SELECT n2 FROM num WHERE id < 50 UNION ALL SELECT n4 FROM num WHERE id < 50;
 SELECT f4 FROM num WHERE id < 50 UNION SELECT f8 FROM num WHERE id < 50;
--- expect native: function float8(numeric) is not supported in the engine
 SELECT n2 FROM num WHERE id < 50 UNION ALL SELECT f8 FROM num WHERE id < 50;
 SELECT t FROM txt WHERE id < 50 UNION SELECT v FROM txt WHERE id < 50;
 SELECT t FROM txt WHERE id > 400 UNION ALL SELECT c FROM txt WHERE id > 400;

@@ -25,7 +25,6 @@ SELECT name, (SELECT b.name FROM emp b WHERE b.id = e.boss) FROM emp e;
 SELECT name, (SELECT (SELECT d.name FROM dept d WHERE d.id = b.dept) FROM emp b WHERE b.id = e.boss) FROM emp e;
 SELECT id, (SELECT r.id FROM r WHERE r.k = l.k ORDER BY r.id LIMIT 1) FROM l;
 SELECT id, (SELECT r.n FROM r WHERE r.k = l.k ORDER BY r.n DESC NULLS LAST, r.id LIMIT 1 OFFSET 1) FROM l;
--- expect native: operator ||(text,text) is not supported in the engine
 -- expect native in en_US: aggregate max(text) under collation "default" is not supported in the engine
 SELECT id, (SELECT l.s || '-' || max(r.s) FROM r WHERE r.k = l.k) FROM l;
 SELECT id, (SELECT l.k + 1) FROM l;
@@ -81,7 +80,6 @@ SELECT id FROM l WHERE (k, n) = (SELECT k, max(n) FROM r WHERE r.k = l.k GROUP B
 SELECT id, (SELECT (k, n) = (5, 1.25) FROM r WHERE r.id = l.id) FROM l;
 -- expect native: ARRAY(subquery) is not supported in the engine
 SELECT id, ARRAY(SELECT r.id FROM r WHERE r.k = l.k ORDER BY r.id) FROM l;
--- expect native: aggregate string_agg(text,text) is not supported in the engine
 SELECT id, (SELECT string_agg(r.s, ',' ORDER BY r.id) FROM r WHERE r.k = l.k) FROM l;
 SELECT id, (SELECT x.id FROM l x WHERE x.id = l.id + 1) FROM l;
 SELECT id, (SELECT sum(x.n) FROM l x WHERE x.id <= l.id) AS running FROM l;

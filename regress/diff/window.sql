@@ -40,7 +40,6 @@ SELECT id, sum(n) OVER (w ORDER BY id), count(*) OVER w FROM l WINDOW w AS (PART
 SELECT id, row_number() OVER (ORDER BY k, id), row_number() OVER (ORDER BY s COLLATE "C", id), row_number() OVER (ORDER BY n DESC, id) FROM l;
 SELECT id, sum(n) FILTER (WHERE k > 3) OVER (ORDER BY id), count(*) FILTER (WHERE s IS NULL) OVER (PARTITION BY k) FROM l;
 SELECT id, row_number() OVER (ORDER BY k + 1, id), sum(n * 2) OVER (PARTITION BY k % 3 ORDER BY id) FROM l;
--- expect native: function round(numeric,integer) is not supported in the engine
 SELECT id, sum(n) OVER (ORDER BY id) - n, n / sum(n) OVER (), round(100 * n / sum(n) OVER (PARTITION BY k), 2) FROM l WHERE n > 0;
 SELECT id, CASE WHEN row_number() OVER (PARTITION BY k ORDER BY id) = 1 THEN 'first' END FROM l;
 SELECT k, count(*), sum(count(*)) OVER (), rank() OVER (ORDER BY count(*) DESC), sum(sum(n)) OVER (ORDER BY k) FROM l GROUP BY k;
