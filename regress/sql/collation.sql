@@ -14,6 +14,10 @@ SELECT same('SELECT id FROM names ORDER BY code, name OFFSET 1');
 SELECT same('SELECT id FROM names ORDER BY initcap(name) || code') ~ 'not supported' AS refused;
 SELECT same('SELECT id, upper(name), lower(code) FROM names WHERE id IN (1, 3, 4, 7)');
 SELECT * FROM error_of('SELECT upper(name) FROM names');
+-- The native plan that stands in for the engine gives the sort key, too.
+SET fusion.fallback = on;
+SELECT id, name FROM names ORDER BY upper(name) DESC, id;
+SET fusion.fallback = off;
 SELECT name FROM names ORDER BY name;
 SELECT name FROM names ORDER BY name COLLATE "C";
 SELECT same('SELECT id FROM names WHERE name = ''eclair'' OR code = ''B''');

@@ -11,7 +11,7 @@
 
 use crate::error::Result;
 use crate::pg::planner::{self, PlannerArgs};
-use crate::pg::query::QueryRef;
+use crate::pg::query::{QueryRef, SortGroup};
 use crate::translate::{PostSort, ScanRelation, Translation};
 use fusion_common::{Oid, SqlError, TypeRef};
 use fusion_proto::codec;
@@ -111,7 +111,8 @@ pub unsafe fn engine_statement(
 ) -> Result<*mut pg_sys::PlannedStmt> {
     // SAFETY: as the caller's; all nodes made here are fresh.
     unsafe {
-        let mut top = engine_plan(&translation, result_columns(parse, &translation, true), native_stmt, server, cost)?;
+        let mut top =
+            engine_plan(parse, &translation, result_columns(parse, &translation, true), native_stmt, server, cost)?;
         const CURSOR_OPT_SCROLL: i32 = 0x0002;
         if args.cursor_options & CURSOR_OPT_SCROLL != 0 {
             top = pg_sys::materialize_finished_plan(top);
@@ -141,7 +142,7 @@ pub unsafe fn insert_statement(
     unsafe {
         // Its expressions are over a range table that the statement does not have in this form: EXPLAIN cannot print them.
         let results = result_columns(select, &translation, false);
-        let scan = engine_plan(&translation, results, native_stmt, server, cost)?;
+        let scan = engine_plan(select, &translation, results, native_stmt, server, cost)?;
         let stmt = planner::with_source(insert_stmt, scan, columns);
         Ok(stmt.inspect(|&stmt| forget_native_plan(stmt)))
     }
@@ -149,6 +150,7 @@ pub unsafe fn insert_statement(
 
 /// The plan of a translated query: ForeignScan, and Sort and Limit where PostgreSQL has to sort.
 unsafe fn engine_plan(
+    parse: *mut pg_sys::Query,
     translation: &Translation,
     columns: Vec<ResultColumn>,
     native_stmt: *mut pg_sys::PlannedStmt,
@@ -158,7 +160,11 @@ unsafe fn engine_plan(
     // SAFETY: `native_stmt` is the native plan of the translated query.
     unsafe {
         let native_plan = (*native_stmt).planTree;
-        let scan = foreign_scan(translation, native_stmt, &columns, server)?;
+        let fallback = match columns.iter().any(|column| column.hidden) {
+            true => with_sort_keys(native_stmt, &QueryRef::copy(parse).order_by()),
+            false => native_stmt,
+        };
+        let scan = foreign_scan(translation, fallback, &columns, server)?;
         (*scan).scan.plan.startup_cost = cost;
         (*scan).scan.plan.total_cost = cost;
         (*scan).scan.plan.plan_rows = (*native_plan).plan_rows;
@@ -167,6 +173,23 @@ unsafe fn engine_plan(
             Some(post_sort) => sort_above(scan.cast(), &columns, post_sort),
             None => scan.cast(),
         })
+    }
+}
+
+/// A copy of a native statement whose rows also have the sort keys that are not in the select list: as the ForeignScan's have them, so
+/// that the sort above can do with either.
+unsafe fn with_sort_keys(native_stmt: *mut pg_sys::PlannedStmt, order: &[SortGroup]) -> *mut pg_sys::PlannedStmt {
+    // SAFETY: a planned statement; a plan's target list holds TargetEntry nodes.
+    unsafe {
+        let stmt: *mut pg_sys::PlannedStmt = pg_sys::copyObjectImpl(native_stmt.cast()).cast();
+        let targets = PgList::<pg_sys::TargetEntry>::from_pg((*(*stmt).planTree).targetlist);
+        for target in targets.iter_ptr() {
+            let is_key = order.iter().any(|key| key.reference == (*target).ressortgroupref);
+            if is_key && (*target).ressortgroupref != 0 {
+                (*target).resjunk = false;
+            }
+        }
+        stmt
     }
 }
 
