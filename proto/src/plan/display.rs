@@ -114,10 +114,12 @@ fn sort_key(key: &SortKey) -> String {
 }
 
 fn aggregate(call: &AggregateCall) -> String {
-    let arg = call.arg.as_ref().map_or_else(|| "*".to_owned(), |arg| describe(arg, 0));
+    let args = if call.args.is_empty() { "*".to_owned() } else { exprs(&call.args, ", ") };
+    let order: Vec<String> = call.order_by.iter().map(sort_key).collect();
+    let order = if order.is_empty() { String::new() } else { format!(" ORDER BY {}", order.join(", ")) };
     let distinct = if call.distinct { "DISTINCT " } else { "" };
     let filter = call.filter.as_ref().map(|filter| format!(" FILTER ({})", describe(filter, 0))).unwrap_or_default();
-    format!("{:?}({distinct}{arg}){filter}", call.function)
+    format!("{:?}({distinct}{args}{order}){filter}", call.function)
 }
 
 fn describe(expr: &Expr, depth: usize) -> String {
@@ -148,6 +150,8 @@ fn describe(expr: &Expr, depth: usize) -> String {
         }
         ExprKind::Coalesce(args) => format!("COALESCE({})", all(args, ", ")),
         ExprKind::IsNull { arg, negated } => format!("{} IS {}NULL", one(arg), if *negated { "NOT " } else { "" }),
+        ExprKind::InArray { arg, array, negated: false } => format!("{} = ANY ({})", one(arg), one(array)),
+        ExprKind::InArray { arg, array, negated: true } => format!("{} <> ALL ({})", one(arg), one(array)),
         ExprKind::InList { arg, list, negated } => {
             format!("{} {}IN ({})", one(arg), if *negated { "NOT " } else { "" }, all(list, ", "))
         }
