@@ -132,7 +132,8 @@ impl Relation {
                         typmod: att.atttypmod,
                         collation: att.attcollation.to_u32(),
                     },
-                    not_null: att.attnotnull,
+                    // SAFETY: as above; the attribute is one of rd_att.
+                    not_null: unsafe { super::tuple::is_never_null((*self.0).rd_att, att) },
                     is_virtual: is_virtual(att),
                 })
             })

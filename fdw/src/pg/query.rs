@@ -335,7 +335,9 @@ impl<'q> QueryRef<'q> {
     /// A clause that cannot be said once for all rows of the query around, in a user's words.
     pub fn uncorrelatable_clause(self) -> Option<&'static str> {
         let query = self.get();
+        let limited = !query.limitCount.is_null() || !query.limitOffset.is_null();
         let checks = [
+            (limited && self.is_one_group(), "LIMIT or OFFSET over an aggregate"),
             (!query.setOperations.is_null(), "UNION, INTERSECT or EXCEPT"),
             (!query.groupingSets.is_null(), "GROUPING SETS, ROLLUP or CUBE"),
         ];

@@ -17,6 +17,29 @@ fn attribute_of(att: &pg_sys::FormData_pg_attribute) -> Attribute {
     }
 }
 
+/// Whether no row of a column is NULL: it is declared NOT NULL, and (18 knows others) the declaration has been validated.
+///
+/// # Safety
+/// `descriptor` is that of an open relation, `attribute` one of its attributes.
+pub unsafe fn is_never_null(descriptor: pg_sys::TupleDesc, attribute: &pg_sys::FormData_pg_attribute) -> bool {
+    #[cfg(feature = "pg18")]
+    // SAFETY: the compact attributes stand in the descriptor in the order of their numbers, which count from 1.
+    let validated = unsafe {
+        let compact = (*descriptor).compact_attrs.as_ptr().add(attribute.attnum as usize - 1);
+        (*compact).attnullability as u8 == ATTNULLABLE_VALID
+    };
+    #[cfg(not(feature = "pg18"))]
+    let validated = {
+        let _ = descriptor;
+        true
+    };
+    attribute.attnotnull && validated
+}
+
+/// As tupdesc.h has it.
+#[cfg(feature = "pg18")]
+const ATTNULLABLE_VALID: u8 = b'v';
+
 /// `pg_attribute` rows of a descriptor.
 ///
 /// # Safety

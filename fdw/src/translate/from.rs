@@ -65,7 +65,7 @@ impl<'q> Translator<'q, '_> {
             used.entry(var.rtindex).or_default().insert(var.attnum);
         }
         let level = Level { query, used };
-        let component = Component { inputs: domain.into_iter().collect(), ..Component::default() };
+        let component = Component { domain, ..Component::default() };
         self.component(&level, query.join_tree(), correlated, component)
     }
 
@@ -78,7 +78,8 @@ impl<'q> Translator<'q, '_> {
         mut component: Component<'q>,
     ) -> Result<From<'q>> {
         self.nested(|translator| translator.gather(level, tree, &mut component))?;
-        let Component { inputs, quals, dependent } = component;
+        let Component { mut inputs, quals, dependent, domain } = component;
+        inputs.splice(0..0, domain);
         let is_late = |conjunct: NodeRef<'q>| {
             let of_dependent = |node: NodeRef<'q>| matches!(node.view(), Node::Var(var) if dependent.iter().any(|item| item.rtindex == var.rtindex));
             !dependent.is_empty() && conjunct.any(of_dependent)
@@ -183,7 +184,10 @@ impl<'q> Translator<'q, '_> {
                 }
             }
             JoinTree::Outer { kind, left, right, quals } => {
-                component.inputs.push(self.outer_join(level, kind, *left, *right, quals)?);
+                // A domain that the join itself names goes into its left side.
+                let named = kind == OuterKind::Left && names_outer(level, &right, quals);
+                let domain = if named { component.domain.take() } else { None };
+                component.inputs.push(self.outer_join(level, kind, *left, *right, quals, domain)?);
             }
         }
         Ok(())
@@ -258,6 +262,7 @@ impl<'q> Translator<'q, '_> {
         left: JoinTree<'q>,
         right: JoinTree<'q>,
         quals: Option<NodeRef<'q>>,
+        domain: Option<Bound<'q>>,
     ) -> Result<Bound<'q>> {
         let (kind, left, right) = match kind {
             OuterKind::Left => (JoinKind::Left, left, right),
@@ -268,7 +273,8 @@ impl<'q> Translator<'q, '_> {
         if let Some(quals) = quals {
             push_conjuncts(quals, &mut conjuncts);
         }
-        let mut left = self.component(level, left, Correlated::Here, Component::default())?.bound;
+        let component = Component { domain, ..Component::default() };
+        let mut left = self.component(level, left, Correlated::Here, component)?.bound;
         if let (JoinKind::Left, JoinTree::Relation(rtindex)) = (kind, &right)
             && let Some(item) = self.dependent(level, *rtindex)?
         {
@@ -547,6 +553,8 @@ struct Component<'q> {
     inputs: Vec<Bound<'q>>,
     quals: Vec<NodeRef<'q>>,
     dependent: Vec<Dependent<'q>>,
+    /// An input that comes first, where it has not gone into one of the others.
+    domain: Option<Bound<'q>>,
 }
 
 /// The inputs of an inner join, and the conjuncts that have no place yet.
@@ -585,6 +593,20 @@ fn check_entry(entry: &Option<RangeEntry<'_>>) -> Result<()> {
         return Err(Refusal::unsupported("TABLESAMPLE"));
     }
     Ok(())
+}
+
+/// Whether the right side of a left join, or its ON, names columns of the queries around.
+fn names_outer<'q>(level: &Level<'q>, right: &JoinTree<'q>, quals: Option<NodeRef<'q>>) -> bool {
+    if quals.is_some_and(|quals| !quals.outer_columns().is_empty()) {
+        return true;
+    }
+    match right {
+        JoinTree::Relation(rtindex) => match level.query.range_entry(*rtindex).map(|entry| entry.kind) {
+            Some(RangeKind::Subquery(query)) => query.node().outer_columns().iter().any(|var| var.level > 1),
+            _ => false,
+        },
+        JoinTree::Inner { .. } | JoinTree::Outer { .. } => false,
+    }
 }
 
 fn has_sublink(node: NodeRef<'_>) -> bool {
