@@ -26,7 +26,6 @@ SELECT id FROM l WHERE EXISTS (SELECT 1 FROM r WHERE r.k = l.k AND EXISTS (SELEC
 SELECT id FROM l WHERE EXISTS (SELECT 1 FROM r WHERE r.k = l.k AND EXISTS (SELECT 1 FROM m WHERE m.r_id = r.id AND m.l_id = l.id));
 SELECT id FROM l WHERE EXISTS (SELECT 1 FROM r WHERE r.k = l.k AND NOT EXISTS (SELECT 1 FROM m WHERE m.r_id = r.id AND m.l_id > l.id));
 SELECT id FROM l WHERE EXISTS (SELECT 1 FROM r JOIN m ON m.r_id = r.id WHERE r.k = l.k AND m.w = l.id % 4);
--- expect native: this reference from a subquery to an outer query is not supported in the engine
 SELECT id FROM l WHERE EXISTS (SELECT 1 FROM r LEFT JOIN m ON m.r_id = r.id AND m.l_id = l.id WHERE r.k = l.k AND m.w IS NULL);
 -- expect native: UNION, INTERSECT or EXCEPT in a subquery that refers to an outer query is not supported in the engine
 SELECT id FROM l WHERE EXISTS (SELECT 1 FROM r WHERE r.k = l.k UNION ALL SELECT 1 FROM m WHERE m.l_id = l.id);
