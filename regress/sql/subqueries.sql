@@ -132,6 +132,7 @@ SELECT same('SELECT a.id, q.x, q.id FROM a, LATERAL (SELECT b.x, b.id FROM b WHE
 SELECT same('SELECT a.id, q.x, q.id FROM a LEFT JOIN LATERAL (SELECT b.x, b.id FROM b WHERE b.id > a.r AND b.x = a.x ORDER BY b.id OFFSET 1 LIMIT 3) q ON true ORDER BY 1, 3');
 SELECT same('SELECT id, (SELECT b.n FROM b WHERE b.x = a.x ORDER BY b.id DESC LIMIT 1), (SELECT b.id FROM b WHERE b.id < a.r ORDER BY b.y, b.id LIMIT 1 OFFSET 1) FROM a ORDER BY a.id');
 SELECT same('SELECT id FROM a WHERE x IN (SELECT b.x FROM b WHERE b.r = a.r ORDER BY b.id LIMIT 2) ORDER BY id');
+SELECT same('SELECT id, (SELECT max(b.x) FROM b WHERE b.y = a.y LIMIT 0), (SELECT count(*) FROM b WHERE b.y = a.y OFFSET 1) FROM a');
 SELECT same('SELECT id, EXISTS (SELECT 1 FROM b WHERE b.r = a.r OFFSET 5), EXISTS (SELECT 1 FROM b WHERE b.r = a.r LIMIT 0) FROM a');
 SELECT same('SELECT id, (SELECT count(c.x) FROM b LEFT JOIN c ON c.id = b.id AND c.x < a.r WHERE b.x = a.x) FROM a');
 -- Shared relations whose readers stop early, are read twice by one join, and are read by nobody.
