@@ -49,6 +49,27 @@ CREATE FUNCTION counted(int) RETURNS bigint LANGUAGE sql STABLE AS 'SELECT count
 SELECT counted(10), counted(NULL);
 SELECT id, counted(id) FROM words WHERE id IN (1, 5, 300) ORDER BY id;
 DROP FUNCTION counted;
+-- A cursor over one table can be used to update it.
+CREATE TABLE stepped (id int, v int);
+INSERT INTO stepped SELECT g, 0 FROM generate_series(1, 3) g;
+BEGIN;
+DECLARE step CURSOR FOR SELECT id FROM stepped WHERE id > 1;
+FETCH 1 FROM step;
+UPDATE stepped SET v = 1 WHERE CURRENT OF step;
+FETCH 1 FROM step;
+DELETE FROM stepped WHERE CURRENT OF step;
+COMMIT;
+SELECT * FROM stepped ORDER BY id;
+DO $$
+DECLARE
+    step CURSOR FOR SELECT id FROM stepped;
+BEGIN
+    FOR r IN step LOOP
+        UPDATE stepped SET v = r.id * 10 WHERE CURRENT OF step;
+    END LOOP;
+END $$;
+SELECT * FROM stepped ORDER BY id;
+DROP TABLE stepped;
 -- Foreign keys and other queries of the server itself go their way.
 CREATE TABLE parent_table (id int PRIMARY KEY);
 CREATE TABLE child_table (id int REFERENCES parent_table);

@@ -133,7 +133,7 @@ pub unsafe fn route(
     unsafe {
         let native = match NativeQuery::new(parse)? {
             Some(native) => native,
-            None => match NativeQuery::transparent(parse) {
+            None => match NativeQuery::transparent(parse, args.cursor_options) {
                 Some(native) => native,
                 None => return Ok((planner::plan_natively(parse, args), None)),
             },

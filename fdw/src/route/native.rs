@@ -87,14 +87,16 @@ impl NativeQuery {
     }
 
     /// Of a rewritten query over heap relations alone, if `fusion.transparent` wants it looked at; where it does not, this costs
-    /// nothing. A query whose relations are small altogether is not worth looking at.
+    /// nothing. A query whose relations are small altogether is not worth looking at; a cursor over one table may be used by WHERE
+    /// CURRENT OF.
     ///
     /// # Safety
     /// `parse` is a rewritten query without fusion tables.
-    pub unsafe fn transparent(parse: *mut pg_sys::Query) -> Option<Self> {
+    pub unsafe fn transparent(parse: *mut pg_sys::Query, cursor_options: i32) -> Option<Self> {
         if !guc::transparent() || !guc::enabled() {
             return None;
         }
+        const CURSOR_OPT_FAST_PLAN: i32 = 0x0100;
         // SAFETY: as the caller's.
         unsafe {
             let mut relations = Vec::new();
@@ -116,6 +118,8 @@ impl NativeQuery {
                 others |= relations.iter().any(|&relid| relid < pg_sys::FirstNormalObjectId);
                 others
             });
+            let updatable = relations.len() == 1 && !(*parse).hasAggs && (*parse).groupClause.is_null();
+            others |= updatable && cursor_options & CURSOR_OPT_FAST_PLAN != 0;
             if others || relations.is_empty() || !(guc::force() || are_large(&relations)) {
                 return None;
             }
