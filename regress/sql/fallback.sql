@@ -74,6 +74,13 @@ BEGIN
     RETURN plan #>> '{0,Plan,Fusion Fallback}';
 END $$;
 SELECT fallback_of('SELECT n30 * n30 * n30 FROM numbers WHERE id > 500'), fallback_of('SELECT n15 + n15 FROM numbers WHERE id < 5');
+-- Where PostgreSQL sorts and counts above the engine's scan, it does so once.
+SELECT w.id, n.n30 * n.n30 * n.n30 IS NULL AS cube FROM numbers n JOIN words w USING (id) ORDER BY w.u, w.id OFFSET 300;
+SELECT w.id FROM numbers n JOIN words w USING (id) WHERE n.n30 * n.n30 * n.n30 < 0 ORDER BY w.u LIMIT 3 OFFSET 2;
+SET fusion.enabled = off;
+SELECT w.id, n.n30 * n.n30 * n.n30 IS NULL AS cube FROM numbers n JOIN words w USING (id) ORDER BY w.u, w.id OFFSET 300;
+SELECT w.id FROM numbers n JOIN words w USING (id) WHERE n.n30 * n.n30 * n.n30 < 0 ORDER BY w.u LIMIT 3 OFFSET 2;
+RESET fusion.enabled;
 -- Inside a statement that goes on: a subtransaction, a cursor, a loop.
 DO $$
 DECLARE

@@ -160,9 +160,9 @@ unsafe fn engine_plan(
     // SAFETY: `native_stmt` is the native plan of the translated query.
     unsafe {
         let native_plan = (*native_stmt).planTree;
-        let fallback = match columns.iter().any(|column| column.hidden) {
-            true => with_sort_keys(native_stmt, &QueryRef::copy(parse).order_by()),
-            false => native_stmt,
+        let fallback = match &translation.post_sort {
+            Some(_) => below_sort(native_stmt, &QueryRef::copy(parse).order_by()),
+            None => native_stmt,
         };
         let scan = foreign_scan(translation, fallback, &columns, server)?;
         (*scan).scan.plan.startup_cost = cost;
@@ -176,18 +176,22 @@ unsafe fn engine_plan(
     }
 }
 
-/// A copy of a native statement whose rows also have the sort keys that are not in the select list: as the ForeignScan's have them, so
-/// that the sort above can do with either.
-unsafe fn with_sort_keys(native_stmt: *mut pg_sys::PlannedStmt, order: &[SortGroup]) -> *mut pg_sys::PlannedStmt {
-    // SAFETY: a planned statement; a plan's target list holds TargetEntry nodes.
+/// A copy of a native statement that gives what the ForeignScan gives where a sort stands above it: also the sort keys that are not in
+/// the select list, and all rows, because LIMIT and OFFSET are above the sort, too.
+unsafe fn below_sort(native_stmt: *mut pg_sys::PlannedStmt, order: &[SortGroup]) -> *mut pg_sys::PlannedStmt {
+    // SAFETY: a planned statement; a plan's target list holds TargetEntry nodes, and the tag says what the top is.
     unsafe {
-        let stmt: *mut pg_sys::PlannedStmt = pg_sys::copyObjectImpl(native_stmt.cast()).cast();
-        let targets = PgList::<pg_sys::TargetEntry>::from_pg((*(*stmt).planTree).targetlist);
-        for target in targets.iter_ptr() {
+        let stmt = planner::copy(native_stmt);
+        let top = (*stmt).planTree;
+        for target in PgList::<pg_sys::TargetEntry>::from_pg((*top).targetlist).iter_ptr() {
             let is_key = order.iter().any(|key| key.reference == (*target).ressortgroupref);
             if is_key && (*target).ressortgroupref != 0 {
                 (*target).resjunk = false;
             }
+        }
+        if (*top).type_ == pg_sys::NodeTag::T_Limit {
+            let limit = &mut *top.cast::<pg_sys::Limit>();
+            (limit.limitOffset, limit.limitCount) = (std::ptr::null_mut(), std::ptr::null_mut());
         }
         stmt
     }
