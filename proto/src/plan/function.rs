@@ -350,7 +350,7 @@ impl Function {
             850 | 1569 | 1631 => Self::Like,
             851 | 1570 | 1632 => Self::NotLike,
             401 => Self::BpcharToText,
-            1317 | 1318 | 1372 | 1381 => Self::CharLength,
+            1317 | 1318 | 1367 | 1369 | 1372 | 1381 => Self::CharLength,
             1374 => Self::OctetLength,
             1258 => Self::Text(TextFunction::Concat),
             871 => Self::Text(TextFunction::Upper),
