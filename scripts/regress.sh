@@ -6,7 +6,7 @@
 #   COUNTS=FILE              appends one line "suite passed failed" per suite
 # and for the differential suite
 #   FILES="a b"              these query files of regress/diff instead of all
-#   RANDOM_QUERIES=N SEED=S  so many generated queries, too (default: 300, 1)
+#   RANDOM_QUERIES=N SEED=S  so many generated queries, too (default: 300, 9)
 #   REWRITE=1                change the expectations in the files of this checkout to what happened
 # Suites: regress/schedule with the library preloaded, regress/schedule_isolation the same with isolation specs,
 # regress/schedule_nopreload without it, regress/schedule_locale in en_US.UTF-8 where that locale can be had (isolation to locale
@@ -108,7 +108,7 @@ diff_suite() {
         "$CARGO_TARGET_DIR/release/fusion_bench" diff)
     "${at[@]}" --directory "$root/regress/diff" ${FILES:+--files "$FILES"} ${REWRITE:+--rewrite} | tee "$log" || rc=$?
     if [ "${RANDOM_QUERIES:-300}" != 0 ]; then
-        "${at[@]}" --random "${RANDOM_QUERIES:-300}" --seed "${SEED:-1}" | tee -a "$log" || rc=$?
+        "${at[@]}" --random "${RANDOM_QUERIES:-300}" --seed "${SEED:-9}" | tee -a "$log" || rc=$?
     fi
     show_crashes
     as_server cat "$work/$name/log" >"$collected/$label.server.log"

@@ -298,7 +298,10 @@ impl Generator<'_> {
             argument = below.iter().find(|leaf| leaf.ty == ty && leaf.key).cloned().unwrap_or_else(|| literal(ty, 1));
         }
         let distinct = if argument.key && self.random.percent(15) { "DISTINCT " } else { "" };
-        let (result, key, call) = match (ty, self.random.below(6)) {
+        let (result, key, call) = match (ty, self.random.below(8)) {
+            (Type::Int, 6) => (Type::Variable, false, String::from("stddev({})")),
+            (Type::Fixed, 6) => (Type::Variable, false, String::from("var_pop({})")),
+            (Type::Text, 6) => (Type::Text, true, String::from("string_agg({0}, ',' ORDER BY {0})")),
             (_, 0) => (Type::Int, true, String::from("count(*)")),
             (_, 1) => (Type::Int, true, format!("count({distinct}{{}})")),
             (Type::Bool, 2) => (Type::Bool, true, String::from("bool_and({})")),
@@ -315,6 +318,12 @@ impl Generator<'_> {
         };
         let filter = if self.random.percent(15) { Some(self.condition(below, 0, 1)) } else { None };
         let mut arguments = Vec::new();
+        let call = if call.contains("{0}") {
+            arguments.push(Part::Expr(argument.clone()));
+            call.replace("{0}", "{}")
+        } else {
+            call
+        };
         if call.contains("{}") {
             arguments.push(Part::Expr(argument));
         }
@@ -382,6 +391,11 @@ impl Generator<'_> {
                 }
             };
         }
+        if self.random.percent(20)
+            && let Some((from, template, key)) = self.conversion(ty)
+        {
+            return Expr::new(ty, key, template, vec![same(self, from)]);
+        }
         match ty {
             Type::Bool => self.condition(scope, depth, levels),
             Type::Int => {
@@ -429,6 +443,13 @@ impl Generator<'_> {
                     "upper({})",
                     "({} || 'x')",
                     "lower({})",
+                    "left({}, 2)",
+                    "right({}, -1)",
+                    "trim({})",
+                    "replace({}, 's', '')",
+                    "lpad({}, 5, 'ab')",
+                    "reverse({})",
+                    "greatest({}, {})",
                 ]);
                 self.fill(ty, true, template, scope, levels, depth)
             }
@@ -441,6 +462,32 @@ impl Generator<'_> {
                 Expr::new(ty, true, "({})::timestamp", vec![a])
             }
         }
+    }
+
+    /// A way to make a value of one type from another, and whether the result is a key.
+    fn conversion(&mut self, ty: Type) -> Option<(Type, &'static str, bool)> {
+        let choices: &[(Type, &'static str, bool)] = match ty {
+            Type::Int => &[
+                (Type::Text, "length({})", true),
+                (Type::Fixed, "({})::int", true),
+                (Type::Float, "({})::int", true),
+                (Type::Date, "extract(month FROM {})::int", true),
+                (Type::Bool, "({})::int", true),
+            ],
+            Type::Fixed => &[
+                (Type::Variable, "round({}, 2)", true),
+                (Type::Variable, "trunc({}, 1)", true),
+                (Type::Int, "({})::numeric(12,3)", true),
+                (Type::Timestamp, "extract(year FROM {})", true),
+            ],
+            Type::Variable => &[(Type::Int, "({})::numeric", false), (Type::Variable, "ceil({})", false)],
+            Type::Float => &[(Type::Int, "({})::float8", false), (Type::Fixed, "({})::float8", false)],
+            Type::Text => &[(Type::Int, "({})::text", true), (Type::Date, "({})::text", true)],
+            Type::Date => &[(Type::Timestamp, "({})::date", true)],
+            Type::Timestamp => &[(Type::Timestamp, "date_trunc('month', {})", true)],
+            Type::Bool => return None,
+        };
+        Some(self.random.pick(choices))
     }
 
     /// A template with arguments of its own type.
