@@ -15,18 +15,19 @@
 //! - Positions: predicates name columns of their stage's batch (`Stage::refs`), `refs`, `fresh`, `rest` and `output` name places in
 //!   `needed`, and `needed` names columns of the table.
 
+use super::Shared;
 use crate::error::{Error, Result};
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions};
 use datafusion::arrow::buffer::BooleanBuffer;
 use datafusion::arrow::compute::{BatchCoalescer, filter, prep_null_mask_filter};
-use datafusion::arrow::datatypes::{Schema, SchemaRef};
+use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::ScalarValue;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::ColumnarValue;
 use datafusion::physical_expr::expressions::{Column, DynamicFilterPhysicalExpr};
 use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr, conjunction};
-use fusion_common::BlockNumber;
+use fusion_common::{BlockNumber, ColumnType};
 use fusion_heapscan::{ColumnDecoder, Flattened, Layout, prefetch};
 use fusion_proto::page_frame::VisibleBitmap;
 use std::collections::{BTreeSet, VecDeque};
@@ -34,12 +35,19 @@ use std::sync::Arc;
 
 /// Rows after which the way of decoding is chosen anew.
 const WINDOW_ROWS: usize = 32_768;
+/// How often the order of the predicates is looked at: after the first window they are known beside each other only in the order that
+/// was guessed.
+const REORDERS: u32 = 3;
 /// A dynamic filter that is not worth its evaluation is tried again after so many frames.
 const RETRY_FRAMES: u32 = 64;
 
-/// The predicates of a scan and what they need, the same for all partitions.
+/// The predicates of a scan, in the order of their evaluation, and what they need.
 #[derive(Debug)]
 pub(super) struct FilterPlan {
+    shared: Arc<Shared>,
+    groups: Vec<Group>,
+    /// Table columns that come out.
+    projection: Vec<usize>,
     /// Table columns that are decoded, ascending.
     needed: Vec<usize>,
     /// All of them in one pass.
@@ -95,62 +103,118 @@ fn columns_of(expr: &Arc<dyn PhysicalExpr>) -> BTreeSet<usize> {
 }
 
 impl FilterPlan {
-    /// `predicates` and `output` name columns of `table`; `layout` gives the layout of some of them, `cost` what decoding one costs.
+    /// `predicates` and `projection` name columns of the table.
     pub(super) fn try_new(
+        shared: &Arc<Shared>,
         predicates: &[Arc<dyn PhysicalExpr>],
-        output: &[usize],
-        table: &Schema,
-        layout: impl Fn(&[usize]) -> Result<Layout>,
-        cost: impl Fn(usize) -> u32,
+        projection: &[usize],
     ) -> Result<Self> {
-        let groups = grouped(predicates, cost);
-        let mut needed: BTreeSet<usize> = output.iter().copied().collect();
+        let groups = grouped(predicates, |column| decoding_cost(shared, column));
+        Self::of_groups(shared, groups, projection)
+    }
+
+    fn of_groups(shared: &Arc<Shared>, groups: Vec<Group>, projection: &[usize]) -> Result<Self> {
+        let table = shared.schema();
+        let mut needed: BTreeSet<usize> = projection.iter().copied().collect();
         needed.extend(groups.iter().flat_map(|group| &group.columns));
         let needed: Vec<usize> = needed.into_iter().collect();
         let place = |column: usize| needed.binary_search(&column).ok();
         let places = |columns: &mut dyn Iterator<Item = usize>| columns.filter_map(place).collect::<Vec<_>>();
         let layout_of = |places: &[usize]| -> Result<Arc<Layout>> {
             let columns: Vec<usize> = places.iter().filter_map(|&place| needed.get(place).copied()).collect();
-            Ok(Arc::new(layout(&columns)?))
+            Ok(Arc::new(shared.layout(&columns)?))
         };
 
         let mut decoded = BTreeSet::new();
         let mut stages = Vec::with_capacity(groups.len());
-        for Group { predicate, dynamic, columns } in groups {
+        for Group { predicate, dynamic, columns, .. } in &groups {
             let refs = places(&mut columns.iter().copied());
             let fresh: Vec<usize> = refs.iter().copied().filter(|place| decoded.insert(*place)).collect();
-            let predicate = with_positions(&predicate, |column| columns.iter().position(|&known| known == column))?;
+            let predicate = with_positions(predicate, |column| columns.iter().position(|&known| known == column))?;
             let schema = Arc::new(table.project(&columns.iter().copied().collect::<Vec<_>>())?);
             let layout = layout_of(&fresh)?;
-            stages.push(StagePlan { predicate, dynamic, refs, schema, fresh, layout });
+            stages.push(StagePlan { predicate, dynamic: *dynamic, refs, schema, fresh, layout });
         }
-        let output_places = places(&mut output.iter().copied());
-        let wanted: BTreeSet<usize> = output_places.iter().copied().collect();
+        let output = places(&mut projection.iter().copied());
+        let wanted: BTreeSet<usize> = output.iter().copied().collect();
         let rest: Vec<usize> = wanted.into_iter().filter(|place| !decoded.contains(place)).collect();
         Ok(Self {
-            layout: Arc::new(layout(&needed)?),
+            shared: Arc::clone(shared),
+            groups,
+            projection: projection.to_vec(),
+            layout: Arc::new(shared.layout(&needed)?),
             rest_layout: layout_of(&rest)?,
             stages,
             rest,
-            output: output_places,
-            schema: Arc::new(table.project(output)?),
+            output,
+            schema: Arc::new(table.project(projection)?),
             needed,
         })
     }
+
+    /// The order in which predicates with these rates drop most rows for what they cost; those that stay in their place divide the
+    /// others.
+    fn best_order(&self, rates: &[Rate]) -> Vec<usize> {
+        // What a row that is not dropped costs for each row that is.
+        let rank = |index: &usize| match (self.groups.get(*index), rates.get(*index)) {
+            (Some(group), Some(rate)) if rate.passed < rate.seen => {
+                f64::from(STAGE_COST + group.cost) * rate.seen as f64 / (rate.seen - rate.passed) as f64
+            }
+            _ => f64::INFINITY,
+        };
+        let all: Vec<usize> = (0..self.groups.len()).collect();
+        let movable = |index: &usize| self.groups.get(*index).is_some_and(|group| !group.stays);
+        let mut order = Vec::with_capacity(all.len());
+        for run in all.chunk_by(|left, right| movable(left) && movable(right)) {
+            let mut run = run.to_vec();
+            run.sort_by(|left, right| rank(left).total_cmp(&rank(right)));
+            order.extend(run);
+        }
+        order
+    }
+
+    fn in_order(&self, order: &[usize]) -> Result<Self> {
+        let groups = order.iter().filter_map(|&index| self.groups.get(index).cloned()).collect();
+        Self::of_groups(&self.shared, groups, &self.projection)
+    }
 }
 
-/// Predicates that are evaluated together.
+/// Going through the tuples of a page once more, in the units of [`decoding_cost`]: about a nanosecond a row.
+const STAGE_COST: u32 = 6;
+/// Looking a value up in a join's hash table.
+const LOOKUP_COST: u32 = 10;
+
+/// What decoding a column costs: the walk over what precedes it, and the value.
+fn decoding_cost(shared: &Shared, column: usize) -> u32 {
+    let Some(column) = shared.info.columns.get(column) else { return 0 };
+    let fixed = shared.info.attributes.iter().take_while(|attribute| attribute.length > 0).count();
+    let walk = usize::from(column.attnum).saturating_sub(fixed) as u32;
+    let value = match column.column_type {
+        ColumnType::Text | ColumnType::Bpchar { .. } | ColumnType::NumericVar | ColumnType::Opaque => 8,
+        ColumnType::Numeric { .. } => 6,
+        _ => 1,
+    };
+    walk + value
+}
+
+/// Predicates that are evaluated together, over columns of the table.
+#[derive(Clone, Debug)]
 struct Group {
     predicate: Arc<dyn PhysicalExpr>,
     dynamic: bool,
     columns: BTreeSet<usize>,
+    cost: u32,
+    /// Keeps its place among the others.
+    stays: bool,
 }
 
-/// Static predicates over the same columns together, the cheapest first; then the dynamic ones. A predicate that calls a function may fail on
-/// rows that one before it would have dropped, so that it keeps its place, as it does in PostgreSQL.
+/// Static predicates over the same columns together, the cheapest first, and dynamic ones before whatever costs more: join keys tend to be
+/// the first columns. A static predicate that calls a function may fail on rows that one before it would have dropped, so that it keeps its
+/// place, as it does in PostgreSQL.
 fn grouped(predicates: &[Arc<dyn PhysicalExpr>], cost: impl Fn(usize) -> u32) -> Vec<Group> {
+    let cost_of = |columns: &BTreeSet<usize>| columns.iter().map(|&column| cost(column)).sum::<u32>();
     let (dynamic, fixed): (Vec<_>, Vec<_>) = predicates.iter().partition(|predicate| is_dynamic(predicate));
-    let mut groups = Vec::new();
+    let mut groups: Vec<Group> = Vec::new();
     for run in fixed.chunk_by(|left, right| !may_fail(left) && !may_fail(right)) {
         let mut of_run: Vec<Group> = Vec::new();
         for predicate in run {
@@ -159,17 +223,24 @@ fn grouped(predicates: &[Arc<dyn PhysicalExpr>], cost: impl Fn(usize) -> u32) ->
                 Some(group) => {
                     group.predicate = conjunction([Arc::clone(&group.predicate), Arc::clone(predicate)]);
                 }
-                None => of_run.push(Group { predicate: Arc::clone(predicate), dynamic: false, columns }),
+                None => of_run.push(Group {
+                    predicate: Arc::clone(predicate),
+                    dynamic: false,
+                    cost: cost_of(&columns),
+                    columns,
+                    stays: may_fail(predicate),
+                }),
             }
         }
-        of_run.sort_by_key(|group| group.columns.iter().map(|&column| cost(column)).sum::<u32>());
+        of_run.sort_by_key(|group| group.cost);
         groups.extend(of_run);
     }
-    groups.extend(dynamic.into_iter().map(|predicate| Group {
-        predicate: Arc::clone(predicate),
-        dynamic: true,
-        columns: columns_of(predicate),
-    }));
+    for predicate in dynamic {
+        let columns = columns_of(predicate);
+        let cost = cost_of(&columns) + LOOKUP_COST;
+        let place = groups.iter().position(|group| group.cost > cost).unwrap_or(groups.len());
+        groups.insert(place, Group { predicate: Arc::clone(predicate), dynamic: true, columns, cost, stays: false });
+    }
     groups
 }
 
@@ -271,6 +342,8 @@ impl Rate {
 struct Stage {
     decoder: ColumnDecoder,
     rate: Rate,
+    /// All that was seen, for the order.
+    total: Rate,
     /// Frames for which a dynamic filter is left out.
     resting: u32,
 }
@@ -284,6 +357,8 @@ pub(super) struct FilteredDecoder {
     /// Whether all columns are decoded before the predicates are evaluated.
     one_pass: bool,
     window: Rate,
+    /// How often the order may still change.
+    reorders: u32,
     batch_rows: usize,
     coalescer: BatchCoalescer,
     /// Batches without columns, which have nothing to coalesce.
@@ -292,18 +367,13 @@ pub(super) struct FilteredDecoder {
 
 impl FilteredDecoder {
     pub(super) fn new(plan: Arc<FilterPlan>, batch_rows: usize) -> Self {
-        // A frame has at most a few thousand rows.
-        let stage = |stage: &StagePlan| Stage {
-            decoder: ColumnDecoder::new(Arc::clone(&stage.layout), batch_rows / 4),
-            rate: Rate::default(),
-            resting: 0,
-        };
         Self {
-            stages: plan.stages.iter().map(stage).collect(),
+            stages: plan.stages.iter().map(|stage| Stage::new(stage, batch_rows)).collect(),
             rest: ColumnDecoder::new(Arc::clone(&plan.rest_layout), batch_rows / 4),
             all: ColumnDecoder::new(Arc::clone(&plan.layout), batch_rows),
             one_pass: false,
             window: Rate::default(),
+            reorders: REORDERS,
             batch_rows,
             coalescer: BatchCoalescer::new(Arc::clone(&plan.schema), batch_rows),
             rows_only: VecDeque::new(),
@@ -329,10 +399,14 @@ impl FilteredDecoder {
         Ok(seen)
     }
 
-    /// Chooses the way of decoding by the rows of the last window.
+    /// Chooses the order and the way of decoding by the rows of the last window.
     fn choose(&mut self) -> Result<()> {
         if self.window.seen < WINDOW_ROWS {
             return Ok(());
+        }
+        if !self.one_pass && self.reorders > 0 {
+            self.reorders -= 1;
+            self.reorder()?;
         }
         let window = std::mem::take(&mut self.window);
         if self.one_pass && !window.passes(30) {
@@ -340,6 +414,18 @@ impl FilteredDecoder {
             self.one_pass = false;
         } else if !self.one_pass && window.passes(50) {
             self.one_pass = true;
+        }
+        Ok(())
+    }
+
+    fn reorder(&mut self) -> Result<()> {
+        let totals: Vec<Rate> = self.stages.iter().map(|stage| stage.total).collect();
+        let order = self.plan.best_order(&totals);
+        if !order.is_sorted() {
+            let plan = self.plan.in_order(&order)?;
+            self.stages = plan.stages.iter().map(|stage| Stage::new(stage, self.batch_rows)).collect();
+            self.rest = ColumnDecoder::new(Arc::clone(&plan.rest_layout), self.batch_rows / 4);
+            self.plan = Arc::new(plan);
         }
         Ok(())
     }
@@ -428,6 +514,12 @@ impl FilteredDecoder {
 }
 
 impl Stage {
+    fn new(plan: &StagePlan, batch_rows: usize) -> Self {
+        // A frame has at most a few thousand rows.
+        let decoder = ColumnDecoder::new(Arc::clone(&plan.layout), batch_rows / 4);
+        Self { decoder, rate: Rate::default(), total: Rate::default(), resting: 0 }
+    }
+
     /// The rows that survive, without NULLs; None: all of them do, or the filter rests.
     fn evaluate(&mut self, plan: &StagePlan, columns: Vec<ArrayRef>, rows: usize) -> Result<Option<BooleanArray>> {
         if self.resting > 0 {
@@ -435,7 +527,10 @@ impl Stage {
             return Ok(None);
         }
         let mask = match plan.predicate.evaluate(&batch(&plan.schema, columns, rows)?)? {
-            ColumnarValue::Scalar(ScalarValue::Boolean(Some(true))) => return Ok(None),
+            ColumnarValue::Scalar(ScalarValue::Boolean(Some(true))) => {
+                self.total.add(rows, rows);
+                return Ok(None);
+            }
             ColumnarValue::Scalar(_) => BooleanArray::from(vec![false; rows]),
             ColumnarValue::Array(array) => {
                 let mask = array.as_boolean_opt().ok_or_else(|| Error::internal("a filter that is no condition"))?;
@@ -444,6 +539,7 @@ impl Stage {
         };
         let passed = mask.true_count();
         self.rate.add(rows, passed);
+        self.total.add(rows, passed);
         if plan.dynamic && self.rate.seen >= WINDOW_ROWS && std::mem::take(&mut self.rate).passes(80) {
             self.resting = RETRY_FRAMES;
         }
@@ -524,7 +620,7 @@ mod tests {
 
     #[test]
     fn predicates_over_the_same_columns_are_one_stage_and_the_cheapest_is_first() {
-        let schema = Schema::new(
+        let schema = datafusion::arrow::datatypes::Schema::new(
             (0..3)
                 .map(|index| {
                     datafusion::arrow::datatypes::Field::new(

@@ -38,9 +38,9 @@ use datafusion::physical_plan::statistics::StatisticsArgs;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use filter::FilterPlan;
 use fusion_common::limits::CHUNK_BLOCKS;
-use fusion_common::{Attribute, BlockNumber, ColumnType, ScanId};
+use fusion_common::{Attribute, BlockNumber, ScanId};
 use fusion_heapscan::{Column, Layout, arrow_type};
-use fusion_proto::message::{ScanColumnInfo, ScanInfo};
+use fusion_proto::message::ScanInfo;
 use fusion_proto::plan::{ScanColumn, ScanDef};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -327,14 +327,7 @@ impl HeapScanExec {
         let partitions = self.properties.output_partitioning().partition_count();
         let mut scan = Self::try_new(Arc::clone(&self.shared), schema, projection, self.limit, partitions)?;
         if !predicates.is_empty() {
-            let cost = |column: usize| self.shared.info.columns.get(column).map_or(0, decoding_cost);
-            let plan = FilterPlan::try_new(
-                &predicates,
-                &scan.projection,
-                &table,
-                |columns| self.shared.layout(columns),
-                cost,
-            )?;
+            let plan = FilterPlan::try_new(&self.shared, &predicates, &scan.projection)?;
             scan.filters = Some(Arc::new(Filters { predicates, plan: Arc::new(plan) }));
         }
         Ok(scan)
@@ -354,16 +347,6 @@ impl HeapScanExec {
             _ => CHUNK_BLOCKS,
         }
     }
-}
-
-/// What decoding a column costs, beside others: the walk to it and the value.
-fn decoding_cost(column: &ScanColumnInfo) -> u32 {
-    let value = match column.column_type {
-        ColumnType::Text | ColumnType::Bpchar { .. } | ColumnType::NumericVar | ColumnType::Opaque => 8,
-        ColumnType::Numeric { .. } => 4,
-        _ => 1,
-    };
-    value + u32::from(column.attnum)
 }
 
 impl DisplayAs for HeapScanExec {
