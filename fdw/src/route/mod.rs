@@ -235,10 +235,18 @@ unsafe fn choose(
     if is_cheap {
         return refuse(cheap);
     }
-    let engine_cost = cost::estimate(&translation);
-    if !guc::force() && native_cost <= engine_cost {
+    let cores = std::thread::available_parallelism().map_or(1.0, |cores| cores.get() as f64);
+    // SAFETY: as above; planning has locked the relations.
+    let native_estimate = unsafe { planner::PlanEstimate::of(native_stmt) };
+    let estimate = cost::Estimate::new(&native_estimate, &translation, cores);
+    let text =
+        format!("fusion estimates: native {:.1} ms, engine {:.1} ms", estimate.native / 1e6, estimate.engine / 1e6);
+    report(PgLogLevel::DEBUG1, SqlError::new(SqlState(*b"00000"), text));
+    if !guc::force() && !estimate.favours_engine() {
         return refuse("the native plan is estimated to be cheaper");
     }
+    // In PostgreSQL's units, for EXPLAIN and for the plans around.
+    let engine_cost = native_cost * estimate.engine / estimate.native.max(1.0);
     Ok((translation, engine_cost))
 }
 

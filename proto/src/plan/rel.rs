@@ -207,6 +207,26 @@ pub enum Rel {
     },
 }
 
+impl Rel {
+    /// The relations that it reads. A shared one is not among them: it is the plan's.
+    pub fn inputs(&self) -> Vec<&Self> {
+        match self {
+            Self::Scan { .. } | Self::Shared { .. } | Self::Values { .. } => Vec::new(),
+            Self::Filter { input, .. }
+            | Self::Project { input, .. }
+            | Self::Aggregate { input, .. }
+            | Self::GroupingSets { input, .. }
+            | Self::Distinct { input }
+            | Self::Window { input, .. }
+            | Self::Sort { input, .. }
+            | Self::Limit { input, .. }
+            | Self::LimitWithTies { input, .. } => vec![input],
+            Self::InnerJoin { inputs, .. } | Self::UnionAll { inputs, .. } => inputs.iter().collect(),
+            Self::Join { left, right, .. } | Self::SetOperation { left, right, .. } => vec![left, right],
+        }
+    }
+}
+
 /// Joins other than inner ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum JoinKind {
