@@ -121,5 +121,3 @@ SELECT q, reason FROM (VALUES
     ('SELECT count(*) OVER (ORDER BY tz RANGE ''1 day'' PRECEDING) FROM fast.words'),
     ('SELECT u FROM fast.words ORDER BY u FETCH FIRST 2 ROWS WITH TIES')
 ) q(q), fusion.explain_route(q);
--- A window under a collation that is not C.
-SELECT reason FROM fusion.explain_route('SELECT rank() OVER (ORDER BY t COLLATE "und-x-icu") FROM fast.words') WHERE EXISTS (SELECT FROM pg_collation WHERE collname = 'und-x-icu');
