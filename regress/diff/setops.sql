@@ -72,3 +72,12 @@ SELECT a, b FROM tri EXCEPT ALL SELECT b, c FROM tri WHERE a;
 SELECT u FROM misc UNION SELECT u FROM misc;
 SELECT j FROM misc UNION ALL SELECT j FROM misc;
 SELECT id, name FROM emp WHERE salary > 4500 UNION ALL SELECT id, name FROM dept UNION ALL SELECT id::int, region FROM sales WHERE qty = 19;
+-- Constants of the branches under a LIMIT.
+-- ordered
+SELECT 0 AS a, 9 AS b FROM l UNION ALL SELECT last, 7 FROM changed ORDER BY 1, 2 LIMIT 3;
+-- ordered
+SELECT 0 AS a, NULL::int AS b FROM l UNION ALL SELECT last, 7 FROM changed ORDER BY 1, 2 LIMIT 3;
+-- ordered
+SELECT k, 2 AS b FROM l UNION ALL SELECT k, 1 FROM r UNION ALL SELECT w, 0 FROM m ORDER BY 1, 2 LIMIT 30;
+-- ordered
+SELECT k, s FROM l WHERE s = 's3' UNION ALL SELECT k, s FROM r WHERE s = 's1' ORDER BY 1, 2 LIMIT 4;

@@ -7,7 +7,8 @@
 //! | `AggregateStatistics` | it answers count, min and max from statistics, and ours are PostgreSQL's estimates |
 //! | `EliminateCrossJoin` | it takes all inner joins of a component apart and joins them anew in the order of their inputs |
 //!
-//! `PushDownFilter` is kept from pushing below an aggregate without groups ([`push_down`]).
+//! `PushDownFilter` is kept from pushing below an aggregate without groups ([`push_down`]). A top-k sort sorts by all that the merge
+//! above it compares ([`whole_order`]).
 //! `JoinSelection` stays, but may not exchange sides ([`join_order`] has chosen them): it only picks between one hash table for all
 //! ([`COLLECT_ROWS`]) and a table per partition.
 //!
@@ -18,6 +19,7 @@
 
 pub mod join_order;
 mod push_down;
+mod whole_order;
 
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::context::SessionState;
@@ -51,6 +53,8 @@ pub fn session_state(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> Session
     options.execution.skip_physical_aggregate_schema_check = true;
     let mut rules = PhysicalOptimizer::default().rules;
     rules.retain(|rule| !LEFT_OUT.contains(&rule.name()));
+    let place = rules.iter().position(|rule| rule.name() == whole_order::BEFORE).unwrap_or(rules.len());
+    rules.insert(place, Arc::new(whole_order::WholeOrder));
     let mut logical_rules = Optimizer::default().rules;
     logical_rules.retain(|rule| !LEFT_OUT_LOGICAL.contains(&rule.name()));
     for rule in logical_rules.iter_mut().filter(|rule| rule.name() == push_down::NAME) {
@@ -75,8 +79,9 @@ mod tests {
         for name in LEFT_OUT {
             assert!(rules.iter().any(|rule| rule.name() == name), "{name}");
         }
+        assert!(rules.iter().any(|rule| rule.name() == whole_order::BEFORE));
         let rules = Optimizer::default().rules;
-        for name in LEFT_OUT_LOGICAL {
+        for name in LEFT_OUT_LOGICAL.into_iter().chain([push_down::NAME]) {
             assert!(rules.iter().any(|rule| rule.name() == name), "{name}");
         }
     }
