@@ -46,19 +46,21 @@ impl Estimate {
 
 // PostgreSQL's executor, nanoseconds.
 const PAGE: f64 = 250.0;
-const TUPLE: f64 = 45.0;
+const TUPLE: f64 = 65.0;
+/// Of the calls in a scan's quals and target list, so few are made for each tuple.
+const SHORT_CIRCUIT: f64 = 4.0;
 const PLAIN_CALL: f64 = 20.0;
-const VARLENA_CALL: f64 = 60.0;
+const VARLENA_CALL: f64 = 40.0;
 const TRANSITION: f64 = 30.0;
-const NUMERIC_TRANSITION: f64 = 75.0;
-const INDEX_DESCENT: f64 = 1300.0;
-const INDEX_ROW: f64 = 400.0;
-const BITMAP_ROW: f64 = 300.0;
-const HASH_BUILD: f64 = 120.0;
-const HASH_PROBE: f64 = 90.0;
-const MERGE_ROW: f64 = 80.0;
-const SORT_COMPARISON: f64 = 25.0;
-const GROUP_LOOKUP: f64 = 70.0;
+const NUMERIC_TRANSITION: f64 = 45.0;
+const INDEX_DESCENT: f64 = 2000.0;
+const INDEX_ROW: f64 = 600.0;
+const BITMAP_ROW: f64 = 500.0;
+const HASH_BUILD: f64 = 200.0;
+const HASH_PROBE: f64 = 150.0;
+const MERGE_ROW: f64 = 150.0;
+const SORT_COMPARISON: f64 = 30.0;
+const GROUP_LOOKUP: f64 = 120.0;
 const GATHER_START: f64 = 3e6;
 const GATHER_ROW: f64 = 150.0;
 const MEMOIZE_LOOKUP: f64 = 150.0;
@@ -82,7 +84,7 @@ fn native_time(plan: &PlanEstimate, share: f64, cores: f64) -> f64 {
         PlanKind::SeqScan { blocks, tuples } => {
             let share = if plan.parallel_aware { share } else { 1.0 };
             // The first qual that is false ends the row.
-            share * (blocks * PAGE + tuples * (TUPLE + calls(plan.calls) / 2.0))
+            share * (blocks * PAGE + tuples * (TUPLE + calls(plan.calls) / SHORT_CIRCUIT))
         }
         PlanKind::IndexScan => INDEX_DESCENT + plan.rows * (INDEX_ROW + calls(plan.calls)),
         PlanKind::BitmapScan => INDEX_DESCENT + plan.rows * (BITMAP_ROW + calls(plan.calls)),
@@ -141,22 +143,26 @@ fn again(plan: &PlanEstimate, loops: f64, share: f64, cores: f64) -> f64 {
 // The engine, nanoseconds.
 const START: f64 = 6e6;
 const FED_PAGE: f64 = 1600.0;
-const DECODED_ROW: f64 = 25.0;
+const DECODED_ROW: f64 = 50.0;
 const FIXED_VALUE: f64 = 3.0;
-const VARLENA_VALUE: f64 = 10.0;
-const JOINED_ROW: f64 = 30.0;
-const GROUPED_ROW: f64 = 40.0;
-const AGGREGATED_VALUE: f64 = 15.0;
+const VARLENA_VALUE: f64 = 6.0;
+const JOINED_ROW: f64 = 15.0;
+const GROUPED_ROW: f64 = 20.0;
+const AGGREGATED_VALUE: f64 = 6.0;
 const SORTED_ROW: f64 = 150.0;
 const EVALUATED_ROW: f64 = 10.0;
+/// Share of the cores that is at work: backend and engine wait for each other.
+const BUSY: f64 = 0.8;
 
 /// Time of a plan in the engine. One backend feeds all pages; the other cores, and this one when it waits, do the rest.
 fn engine_time(plan: &Plan, blocks: f64, cores: f64) -> f64 {
     let feed = blocks * FED_PAGE;
-    let scans: f64 = plan.scans.iter().map(|scan| scan.rows * DECODED_ROW).sum();
+    // Rows that are only counted are found by their line pointers.
+    let row = |columns: usize| if columns == 0 { DECODED_ROW / 2.0 } else { DECODED_ROW };
+    let scans: f64 = plan.scans.iter().map(|scan| scan.rows * row(scan.columns.len())).sum();
     let shared: f64 = plan.shared.iter().map(|rel| work(plan, rel).time).sum();
     let work = scans + shared + work(plan, &plan.root).time;
-    START + feed.max((feed + work) / cores.max(1.0))
+    START + feed.max((feed + work) / (cores * BUSY).max(1.0))
 }
 
 /// Time beyond the decoding of rows, and rows that come out.
