@@ -144,7 +144,7 @@ CREATE TABLE public.claimed (x int);
 INSERT INTO public.claimed VALUES (1), (NULL);
 DO $$ BEGIN
     IF current_setting('server_version_num')::int >= 180000 THEN
-        ALTER TABLE public.claimed ADD CONSTRAINT claim NOT NULL x NOT VALID;
+        EXECUTE 'ALTER TABLE public.claimed ADD CONSTRAINT claim NOT NULL x NOT VALID';
     END IF;
 END $$;
 ANALYZE public.claimed;
