@@ -151,6 +151,8 @@ const GROUPED_ROW: f64 = 20.0;
 const AGGREGATED_VALUE: f64 = 6.0;
 const SORTED_ROW: f64 = 150.0;
 const EVALUATED_ROW: f64 = 10.0;
+/// INTERSECT ALL and EXCEPT ALL sort rows to number equal ones.
+const NUMBERED_ROW: f64 = 800.0;
 /// Share of the cores that is at work: backend and engine wait for each other.
 const BUSY: f64 = 0.8;
 
@@ -217,6 +219,11 @@ fn work(plan: &Plan, rel: &Rel) -> Work {
         Rel::Sort { input, .. } => {
             let input = work(plan, input);
             Work { time: input.time + input.rows * SORTED_ROW, ..input }
+        }
+        Rel::SetOperation { all: true, left, right, .. } => {
+            let (left, right) = (work(plan, left), work(plan, right));
+            let rows = left.rows + right.rows;
+            Work { time: left.time + right.time + rows * NUMBERED_ROW, rows: left.rows, passed: 1.0 }
         }
         Rel::Project { input, exprs } => {
             let input = work(plan, input);
