@@ -1,6 +1,6 @@
 //! Changes the expectations in a query file to what happened, for `--rewrite`.
 //!
-//! Used when a feature has landed, or a query is refused for now. The developer looks at the change before it is committed: a
+//! Used when a feature has landed, or a query has come to be refused. The developer looks at the change before it is committed: a
 //! query that falls out of the engine is a regression.
 //! Invariant: only `expect` lines change. In a C database on the newest major the general expectation is written, elsewhere one
 //! for that locale or major, so that the files stay right for the others.

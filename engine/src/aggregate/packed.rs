@@ -7,7 +7,7 @@
 //! Invariants: a packed value has at most [`MAX_PRECISION`] digits, so that packing never overflows; a group's scale is the largest of its
 //! values, and its sum has no digits behind it.
 
-use super::primitive::{only_column, valid_rows};
+use super::primitive::{only_column, primitive, valid_rows};
 use super::single::as_indices;
 use crate::function::decimal::{checked_mul, precision_scale};
 use crate::function::failure::Failure;
@@ -119,9 +119,7 @@ where
     ) -> Result<()> {
         self.groups.resize(total_num_groups, NOTHING);
         let column = only_column(values)?;
-        let array = column.as_primitive_opt::<T>();
-        let array = array.ok_or_else(|| DataFusionError::Internal(format!("packed {}", column.data_type())))?;
-        let (packed, groups) = (array.values(), self.groups.as_mut_slice());
+        let (packed, groups) = (primitive::<T>(column)?.values(), self.groups.as_mut_slice());
         let mut sound = true;
         let mut add = |row: usize, group: &mut Sum| {
             let value: i128 = packed[row].into();

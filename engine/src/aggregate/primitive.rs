@@ -106,7 +106,8 @@ pub fn only_column(values: &[ArrayRef]) -> Result<&ArrayRef> {
     }
 }
 
-fn primitive<T: ArrowPrimitiveType>(array: &ArrayRef) -> Result<&PrimitiveArray<T>> {
+/// A column as an array of its type.
+pub fn primitive<T: ArrowPrimitiveType>(array: &ArrayRef) -> Result<&PrimitiveArray<T>> {
     array.as_primitive_opt::<T>().ok_or_else(|| {
         DataFusionError::Internal(format!("aggregate of {} was given {}", T::DATA_TYPE, array.data_type()))
     })

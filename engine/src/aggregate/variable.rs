@@ -1,6 +1,7 @@
 //! sum of variable numerics: exact, shown with the largest display scale among the values (numeric_sum, numeric_avg of numeric.c).
 
 use super::primitive::{only_column, valid_rows};
+use super::single::as_indices;
 use crate::function::number::Number;
 use crate::function::variable::{Numbers, PayloadBuilder};
 use arrow::array::{Array, ArrayRef, BooleanArray};
@@ -66,8 +67,7 @@ impl GroupsAccumulator for VariableSums {
     fn convert_to_state(&self, values: &[ArrayRef], opt_filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
         let column = only_column(values)?;
         let mut sums = Self::default();
-        let indices: Vec<usize> = (0..column.len()).collect();
-        sums.add(column, opt_filter, &indices, column.len())?;
+        sums.add(column, opt_filter, &as_indices(column.len()), column.len())?;
         sums.state(EmitTo::All)
     }
 

@@ -22,7 +22,7 @@ use datafusion::arrow::buffer::BooleanBuffer;
 use datafusion::arrow::compute::{BatchCoalescer, filter, prep_null_mask_filter};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::ScalarValue;
-use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::logical_expr::ColumnarValue;
 use datafusion::physical_expr::expressions::{Column, DynamicFilterPhysicalExpr};
 use datafusion::physical_expr::utils::collect_columns;
@@ -70,15 +70,15 @@ struct StagePlan {
     layout: Arc<Layout>,
 }
 
+/// Whether an expression of this kind is anywhere in `predicate`.
+fn contains<T: PhysicalExpr>(predicate: &Arc<dyn PhysicalExpr>) -> bool {
+    // The closure does not fail.
+    predicate.exists(|expr| Ok(expr.downcast_ref::<T>().is_some())).unwrap_or(false)
+}
+
 /// Whether `predicate` holds a filter that changes while the query runs.
 pub(super) fn is_dynamic(predicate: &Arc<dyn PhysicalExpr>) -> bool {
-    let mut found = false;
-    // The closure does not fail.
-    let _ = predicate.apply(|expr| {
-        found |= expr.downcast_ref::<DynamicFilterPhysicalExpr>().is_some();
-        Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
-    });
-    found
+    contains::<DynamicFilterPhysicalExpr>(predicate)
 }
 
 /// `expr` with its columns at other positions.
@@ -246,13 +246,7 @@ fn grouped(predicates: &[Arc<dyn PhysicalExpr>], cost: impl Fn(usize) -> u32) ->
 
 /// Whether a function is called in `predicate`.
 fn may_fail(predicate: &Arc<dyn PhysicalExpr>) -> bool {
-    let mut found = false;
-    // The closure does not fail.
-    let _ = predicate.apply(|expr| {
-        found |= expr.downcast_ref::<ScalarFunctionExpr>().is_some();
-        Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
-    });
-    found
+    contains::<ScalarFunctionExpr>(predicate)
 }
 
 /// A page of the frame that is decoded.

@@ -154,12 +154,16 @@ unsafe fn load(
             (*scan).rs_strategy,
         );
         let page = pg_sys::BufferGetPage(buffer).cast::<u8>();
-        raw::LockBuffer(buffer, pg_sys::BUFFER_LOCK_SHARE as _);
-        let all_visible = trusts_all_visible && is_all_visible(page);
+        // A first look without the lock, to spare other pages the lock; under it the flag is looked at again.
+        let mut all_visible = trusts_all_visible && is_all_visible(page);
         if all_visible {
-            std::ptr::copy_nonoverlapping(page, image, BLOCK_SIZE);
+            raw::LockBuffer(buffer, pg_sys::BUFFER_LOCK_SHARE as _);
+            all_visible = is_all_visible(page);
+            if all_visible {
+                std::ptr::copy_nonoverlapping(page, image, BLOCK_SIZE);
+            }
+            raw::LockBuffer(buffer, pg_sys::BUFFER_LOCK_UNLOCK as _);
         }
-        raw::LockBuffer(buffer, pg_sys::BUFFER_LOCK_UNLOCK as _);
         let (visible, visible_count) = if all_visible {
             normal_line_pointers(image)
         } else {

@@ -25,3 +25,9 @@ pub fn is_preloading() -> bool {
     // SAFETY: a plain flag, read on the main thread.
     unsafe { pg_sys::process_shared_preload_libraries_in_progress }
 }
+
+/// Processors that this process may use, at least 1. Asked once: the answer is read from several files.
+pub fn cores() -> u32 {
+    static CORES: std::sync::OnceLock<u32> = std::sync::OnceLock::new();
+    *CORES.get_or_init(|| std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32))
+}

@@ -79,7 +79,8 @@ fn native_time(plan: &PlanEstimate, share: f64, cores: f64) -> f64 {
     let input = |index: usize| plan.inputs.get(index);
     let time = |index: usize| input(index).map_or(0.0, |input| native_time(input, share, cores));
     let rows = |index: usize| input(index).map_or(0.0, |input| input.rows);
-    let all: f64 = (0..plan.inputs.len()).map(time).sum();
+    // Only where it is needed: an input looked at twice on each level is looked at 2^depth times.
+    let all = || (0..plan.inputs.len()).map(time).sum::<f64>();
     let own = match plan.kind {
         PlanKind::SeqScan { blocks, tuples } => {
             let share = if plan.parallel_aware { share } else { 1.0 };
@@ -112,7 +113,7 @@ fn native_time(plan: &PlanEstimate, share: f64, cores: f64) -> f64 {
         }
         PlanKind::Other => plan.rows * calls(plan.calls),
     };
-    all + own + once(plan, cores)
+    all() + own + once(plan, cores)
 }
 
 /// Sub-plans: once, or for each row.
@@ -285,6 +286,20 @@ mod tests {
         let each = native_time(&nested(look_up), 1.0, 2.0);
         assert!(each > 1000.0 * INDEX_DESCENT);
         assert!(native_time(&nested(kept), 1.0, 2.0) < each / 3.0);
+    }
+
+    #[test]
+    fn deep_nesting_is_walked_once() {
+        let look_up = PlanEstimate { kind: PlanKind::IndexScan, rows: 1.0, ..PlanEstimate::default() };
+        let nest = |outer: PlanEstimate| PlanEstimate {
+            kind: PlanKind::NestLoop,
+            rows: 1.0,
+            inputs: vec![outer, look_up.clone()],
+            ..PlanEstimate::default()
+        };
+        // Twice on each level would not end.
+        let deep = (0..64).fold(look_up.clone(), |outer, _| nest(outer));
+        assert!(native_time(&deep, 1.0, 2.0) >= 65.0 * INDEX_DESCENT);
     }
 
     #[test]

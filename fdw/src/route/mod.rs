@@ -19,6 +19,7 @@ use crate::error::{OrRaise, Result, report};
 use crate::guc;
 use crate::pg::catalog;
 use crate::pg::planner::{self, PlannerArgs};
+use crate::pg::process;
 use crate::relation::{self, HeapRelation};
 use crate::translate::{self, Refusal, Translation};
 use fusion_common::{SqlError, SqlState};
@@ -235,7 +236,7 @@ unsafe fn choose(
     if is_cheap {
         return refuse(cheap);
     }
-    let cores = std::thread::available_parallelism().map_or(1.0, |cores| cores.get() as f64);
+    let cores = f64::from(process::cores());
     // SAFETY: as above; planning has locked the relations.
     let native_estimate = unsafe { planner::PlanEstimate::of(native_stmt) };
     let estimate = cost::Estimate::new(&native_estimate, &translation, cores);

@@ -208,7 +208,7 @@ fn program() -> Result<PathBuf, String> {
 }
 
 fn threads() -> u32 {
-    guc::engine_threads().unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |n| n.get() as u32))
+    guc::engine_threads().unwrap_or_else(pg::process::cores)
 }
 
 fn memory_limit_mb() -> u64 {
