@@ -23,6 +23,18 @@ pub struct ScanId(pub u16);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct FrameNumber(pub u16);
 
+/// The file of a relation (`RelFileLocator`, `RelFileNode` before 16). A rewrite (TRUNCATE, VACUUM FULL, most of ALTER TABLE) gives the
+/// relation another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RelationFile {
+    /// Tablespace.
+    pub tablespace: Oid,
+    /// Database; 0 for a shared relation.
+    pub database: Oid,
+    /// `relfilenode`.
+    pub number: u32,
+}
+
 impl std::fmt::Display for QueryId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.fmt(f)

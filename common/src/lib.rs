@@ -10,5 +10,5 @@ pub mod limits;
 pub mod types;
 
 pub use error::{Result, SqlError, SqlState};
-pub use ids::{BlockNumber, FrameNumber, Lsn, Oid, QueryId, ScanId};
+pub use ids::{BlockNumber, FrameNumber, Lsn, Oid, QueryId, RelationFile, ScanId};
 pub use types::{AttAlign, Attribute, ColumnType, TypeRef};

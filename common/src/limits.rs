@@ -6,6 +6,9 @@ pub const BLOCK_SIZE: usize = 8192;
 /// Line pointers that fit on one page (`MaxHeapTuplesPerPage` of htup_details.h, for 8 KiB pages).
 pub const MAX_HEAP_TUPLES_PER_PAGE: usize = 291;
 
+/// Words of a bitmap of a page's line pointers.
+pub const BITMAP_WORDS: usize = MAX_HEAP_TUPLES_PER_PAGE.div_ceil(64);
+
 /// Attributes of one tuple (`MaxTupleAttributeNumber`).
 pub const MAX_TUPLE_ATTRIBUTES: usize = 1664;
 
@@ -25,8 +28,12 @@ pub const MAX_SESSION_FRAMES: usize = 4096;
 /// a frame, so this also bounds the widest tuple that the engine can read; wider ones run natively.
 pub const MAX_MESSAGE_SIZE: usize = 64 * 1024 * 1024;
 
-/// Blocks of one `ReadRange`: the unit of work between partitions, and later of the column cache.
+/// Blocks of one `ReadRange`: the unit of work between partitions, and of the column cache.
 pub const CHUNK_BLOCKS: u32 = 128;
+
+/// Heap blocks whose bits one page of the visibility map holds (`HEAPBLOCKS_PER_PAGE` of visibilitymap.c): two bits a block on what
+/// the page header leaves.
+pub const BLOCKS_PER_MAP_PAGE: u32 = (BLOCK_SIZE as u32 - 24) * 4;
 
 /// Open queries of one session.
 pub const MAX_SESSION_QUERIES: usize = 64;

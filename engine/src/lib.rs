@@ -9,6 +9,7 @@
 //! | [`server`] | the process: configuration, threads, the listening socket |
 //! | [`session`] | one backend's connection: frames, open queries, their stages |
 //! | [`scan`] | heap relations as tables |
+//! | [`cache`] | decoded columns, fresh by proof |
 //! | [`shared`] | relations that several places of a plan read |
 //! | [`lower`], [`function`], [`aggregate`], [`window`], [`optimizer`] | plan IR to DataFusion, with PostgreSQL's exact functions |
 //! | [`encode`] | record batches to MinimalTuples |
@@ -16,6 +17,7 @@
 //! | [`memory`], [`metrics`], [`log`], [`error`] | limits, figures, lines, errors |
 
 pub mod aggregate;
+pub mod cache;
 pub mod encode;
 pub mod error;
 pub mod function;

@@ -1,7 +1,8 @@
 //! `pg_fusion_engine`: started by the supervisor in the data directory.
 //!
 //! ```text
-//! pg_fusion_engine [--socket PATH] [--restarts N] [--threads N] [--memory-limit-mb N] [--max-sessions N]
+//! pg_fusion_engine [--socket PATH] [--restarts N] [--threads N] [--memory-limit-mb N] [--cache-size-mb N]
+//!                  [--max-sessions N]
 //! ```
 //! Invariants: it never outlives its supervisor – the end of stdin, a pipe from there, ends it at once, and so does the death
 //! signal of the parent; descriptors that a postmaster left open are closed before anything else happens.
@@ -39,10 +40,11 @@ fn main() -> ExitCode {
 fn run(config: Config) -> fusion_engine::Result<()> {
     end_with_supervisor();
     let text = format!(
-        "engine {} started, {} threads, {} MB for queries, socket {}",
+        "engine {} started, {} threads, {} MB for queries, of these {} MB for the column cache, socket {}",
         env!("CARGO_PKG_VERSION"),
         config.threads,
         config.memory_limit >> 20,
+        config.cache_size.min(config.memory_limit) >> 20,
         config.socket.display()
     );
     let server = Server::start(config)?;
@@ -76,6 +78,7 @@ fn config(mut args: impl Iterator<Item = String>) -> Result<Config, String> {
             "--restarts" => config.restarts = number(&name, &value)?,
             "--threads" => config.threads = number::<usize>(&name, &value)?.clamp(1, 1024),
             "--memory-limit-mb" => config.memory_limit = number::<usize>(&name, &value)?.saturating_mul(1 << 20),
+            "--cache-size-mb" => config.cache_size = number::<usize>(&name, &value)?.saturating_mul(1 << 20),
             "--max-sessions" => config.max_sessions = number(&name, &value)?,
             _ => return Err(format!("unknown argument \"{name}\"")),
         }

@@ -1,26 +1,42 @@
-//! The memory that queries may take: one pool for all of them, with spilling to files in the data directory.
+//! The memory of the engine: one pool for queries and the column cache, with spilling to files in the data directory.
 //!
-//! Invariant: an operator that reaches the limit spills, or ends its query with SQLSTATE 53200; the process goes on.
+//! Invariants: an operator that reaches the limit spills, or ends its query with SQLSTATE 53200; the process goes on. The column cache gives way
+//! before an operator is refused.
 
+use crate::cache::ColumnCache;
 use crate::error::{Error, Result};
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::memory_pool::{
+    FairSpillPool, MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation, TrackConsumersPool,
+};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 
 /// Consumers named in the error of a query that runs out of memory.
 const REPORTED_CONSUMERS: NonZeroUsize = NonZeroUsize::new(3).unwrap();
-/// The limit where the machine does not say how much memory it has, bytes.
-const FALLBACK_LIMIT: usize = 1 << 30;
+/// Parts of the machine's memory that are the engine's, and the column cache's of these.
+const DEFAULT_PARTS: (usize, usize) = (2, 4);
+/// What is taken for its memory where the machine does not say how much it has, bytes.
+const FALLBACK_TOTAL: usize = 4 << 30;
 /// The smallest limit, bytes.
 const MIN_LIMIT: usize = 16 << 20;
 
-/// A quarter of the machine's memory, bytes.
+/// Half of the machine's memory, bytes.
 pub fn default_limit() -> usize {
+    total_memory() / DEFAULT_PARTS.0
+}
+
+/// A quarter of the machine's memory, bytes.
+pub fn default_cache_size() -> usize {
+    total_memory() / DEFAULT_PARTS.1
+}
+
+fn total_memory() -> usize {
     let total = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| total_bytes(&text));
-    total.map_or(FALLBACK_LIMIT, |total| total / 4)
+    total.unwrap_or(FALLBACK_TOTAL)
 }
 
 fn total_bytes(meminfo: &str) -> Option<usize> {
@@ -28,8 +44,63 @@ fn total_bytes(meminfo: &str) -> Option<usize> {
     line.trim().strip_suffix("kB")?.trim().parse::<usize>().ok()?.checked_mul(1024)
 }
 
-/// The runtime that all queries share. `spill` is a folder of the engine alone: what an earlier process left there is removed.
-pub fn runtime(limit: usize, spill: &Path) -> Result<Arc<RuntimeEnv>> {
+/// The pool of queries, before which the column cache gives way.
+#[derive(Debug)]
+struct SharedPool {
+    inner: Arc<dyn MemoryPool>,
+    cache: Arc<ColumnCache>,
+}
+
+impl fmt::Display for SharedPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt(f)
+    }
+}
+
+impl MemoryPool for SharedPool {
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+
+    fn register(&self, consumer: &MemoryConsumer) {
+        self.inner.register(consumer);
+    }
+
+    fn unregister(&self, consumer: &MemoryConsumer) {
+        self.inner.unregister(consumer);
+    }
+
+    fn grow(&self, reservation: &MemoryReservation, additional: usize) {
+        self.inner.grow(reservation, additional);
+    }
+
+    fn shrink(&self, reservation: &MemoryReservation, shrink: usize) {
+        self.inner.shrink(reservation, shrink);
+    }
+
+    fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> datafusion::error::Result<()> {
+        // Each time at least a part of the cache that is worth the look.
+        const STEP: usize = 16 << 20;
+        loop {
+            match self.inner.try_grow(reservation, additional) {
+                Ok(()) => return Ok(()),
+                Err(error) if self.cache.give_way(additional.max(STEP)) == 0 => return Err(error),
+                Err(_) => {}
+            }
+        }
+    }
+
+    fn reserved(&self) -> usize {
+        self.inner.reserved()
+    }
+
+    fn memory_limit(&self) -> MemoryLimit {
+        self.inner.memory_limit()
+    }
+}
+
+/// The runtime that all queries share, with the memory that `cache` takes, too. `spill` is a folder of the engine alone: what an earlier process left there is removed.
+pub fn runtime(limit: usize, spill: &Path, cache: &Arc<ColumnCache>) -> Result<Arc<RuntimeEnv>> {
     match std::fs::remove_dir_all(spill) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             return Err(Error::Io("remove old spill files", error));
@@ -38,6 +109,9 @@ pub fn runtime(limit: usize, spill: &Path) -> Result<Arc<RuntimeEnv>> {
     }
     std::fs::create_dir_all(spill).map_err(Error::io("create the spill folder"))?;
     let pool = TrackConsumersPool::new(FairSpillPool::new(limit.max(MIN_LIMIT)), REPORTED_CONSUMERS);
+    let inner: Arc<dyn MemoryPool> = Arc::new(pool);
+    cache.room().connect(&inner);
+    let pool = SharedPool { inner, cache: Arc::clone(cache) };
     let disk = DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![spill.to_owned()]));
     Ok(RuntimeEnvBuilder::new().with_memory_pool(Arc::new(pool)).with_disk_manager_builder(disk).build_arc()?)
 }

@@ -96,6 +96,8 @@ impl Gauge {
 #[derive(Debug, Default)]
 pub struct QueryCounters {
     pages: AtomicU64,
+    chunks_cached: AtomicU64,
+    chunks_read: AtomicU64,
     rows_decoded: AtomicU64,
     rows_returned: AtomicU64,
 }
@@ -105,6 +107,12 @@ impl QueryCounters {
     pub fn add_decoded(&self, pages: u64, rows: u64) {
         self.pages.fetch_add(pages, Ordering::Relaxed);
         self.rows_decoded.fetch_add(rows, Ordering::Relaxed);
+    }
+
+    /// A chunk, which came from the cache as it was, or of which blocks are read.
+    pub fn add_chunk(&self, is_cached: bool) {
+        let counter = if is_cached { &self.chunks_cached } else { &self.chunks_read };
+        counter.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Rows sent to the backend.
@@ -140,6 +148,8 @@ impl StageTimer {
         QueryMetrics {
             stages: self.stages,
             pages: counters.pages.load(Ordering::Relaxed),
+            chunks_cached: counters.chunks_cached.load(Ordering::Relaxed),
+            chunks_read: counters.chunks_read.load(Ordering::Relaxed),
             rows_decoded: counters.rows_decoded.load(Ordering::Relaxed),
             rows_returned: counters.rows_returned.load(Ordering::Relaxed),
             plan,

@@ -6,6 +6,7 @@
 //! Invariants: the socket lies in a folder of mode 0700 and has mode 0600; a peer of another operating-system user is hung up
 //! on before a byte is read; a name in the folder always leads to a socket that listens (bound elsewhere, then renamed).
 
+use crate::cache::ColumnCache;
 use crate::error::{Error, Result};
 use crate::log::{self, Level};
 use crate::memory;
@@ -39,8 +40,10 @@ pub struct Config {
     pub restarts: u32,
     /// Query threads, and partitions of a plan.
     pub threads: usize,
-    /// Memory of all queries, bytes.
+    /// Memory of all queries and of the column cache, bytes.
     pub memory_limit: usize,
+    /// Memory that the column cache may take of it, bytes.
+    pub cache_size: usize,
     /// Sessions at a time.
     pub max_sessions: u32,
 }
@@ -53,6 +56,7 @@ impl Config {
             restarts: 0,
             threads: std::thread::available_parallelism().map_or(1, |threads| threads.get()),
             memory_limit: memory::default_limit(),
+            cache_size: memory::default_cache_size(),
             max_sessions: MAX_SESSIONS,
         }
     }
@@ -65,6 +69,8 @@ pub struct Engine {
     pub config: Config,
     /// Memory and spill files of queries.
     pub runtime: Arc<RuntimeEnv>,
+    /// Decoded columns.
+    pub cache: Arc<ColumnCache>,
     /// Where queries run.
     pub queries: Handle,
     /// Figures.
@@ -91,7 +97,8 @@ impl Server {
         let folder = config.socket.parent().filter(|folder| !folder.as_os_str().is_empty());
         let folder = folder.map_or_else(|| PathBuf::from("."), Path::to_owned);
         make_private_folder(&folder)?;
-        let runtime = memory::runtime(config.memory_limit, &folder.join("spill"))?;
+        let cache = Arc::new(ColumnCache::new(config.cache_size.min(config.memory_limit)));
+        let runtime = memory::runtime(config.memory_limit, &folder.join("spill"), &cache)?;
         let queries = Builder::new_multi_thread()
             .worker_threads(config.threads.max(1))
             .thread_name("query")
@@ -109,6 +116,7 @@ impl Server {
         let engine = Arc::new(Engine {
             counters: EngineCounters::new(config.restarts),
             runtime,
+            cache,
             queries: queries.handle().clone(),
             panic_in_next_query: AtomicBool::new(false),
             config,

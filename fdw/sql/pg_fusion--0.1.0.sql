@@ -75,3 +75,53 @@ COMMENT ON COLUMN stat_engine.queries IS 'queries that run now';
 COMMENT ON COLUMN stat_engine.queries_total IS 'queries run since the engine started';
 
 GRANT SELECT ON stat_engine TO PUBLIC;
+
+-- Reads under the rights of the caller, who needs SELECT on the columns.
+CREATE FUNCTION prewarm(relation regclass, columns text[] DEFAULT NULL)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'fusion_prewarm_wrapper'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+
+COMMENT ON FUNCTION prewarm(regclass, text[]) IS 'reads columns of a relation into the column cache; returns how many pages were decoded';
+
+-- NULL, everything of this database, is for superusers.
+CREATE FUNCTION cache_evict(relation regclass DEFAULT NULL)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'fusion_cache_evict_wrapper'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+
+COMMENT ON FUNCTION cache_evict(regclass) IS 'throws the cached columns of a relation out; returns their bytes';
+
+-- Shows relations that the caller may read; all to members of pg_read_all_stats.
+CREATE FUNCTION stat_cache(
+    OUT relation regclass,
+    OUT attnum smallint,
+    OUT bytes bigint,
+    OUT chunks bigint,
+    OUT hits bigint,
+    OUT patches bigint,
+    OUT misses bigint,
+    OUT blocks_decoded bigint)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'fusion_stat_cache_wrapper'
+LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED
+ROWS 100;
+
+COMMENT ON FUNCTION stat_cache() IS 'columns in the column cache; no row when the engine cannot be reached';
+
+CREATE VIEW stat_cache AS
+    SELECT c.relation, a.attname AS "column", c.bytes, c.chunks, c.hits, c.patches, c.misses, c.blocks_decoded
+    FROM stat_cache() c
+    LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.relation AND a.attnum = c.attnum AND c.attnum > 0;
+
+COMMENT ON VIEW stat_cache IS 'columns of this database in the column cache, and what was done for them since the engine started';
+COMMENT ON COLUMN stat_cache.relation IS 'heap relation';
+COMMENT ON COLUMN stat_cache."column" IS 'column; NULL: the rows alone, as count(*) needs them';
+COMMENT ON COLUMN stat_cache.bytes IS 'bytes in the cache';
+COMMENT ON COLUMN stat_cache.chunks IS 'chunks of 128 blocks in the cache';
+COMMENT ON COLUMN stat_cache.hits IS 'chunks that were served as they were';
+COMMENT ON COLUMN stat_cache.patches IS 'chunks of which changed blocks alone were decoded again';
+COMMENT ON COLUMN stat_cache.misses IS 'chunks that were decoded whole';
+COMMENT ON COLUMN stat_cache.blocks_decoded IS 'blocks that were decoded';
+
+GRANT SELECT ON stat_cache TO PUBLIC;

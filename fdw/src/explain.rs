@@ -1,7 +1,8 @@
 //! EXPLAIN of a fusion scan, and `fusion.explain_route`.
 //!
 //! Everything printed here is an interface: regress tests hold it. Properties: `Fusion Route` (engine, or native with its reason),
-//! `Fusion Plan` (the engine's physical plan), with VERBOSE `Fusion Query` (the query as it was sent, with PostgreSQL's estimates), and with ANALYZE `Fusion Fallback`, `Fusion Stages`, `Fusion Pages`.
+//! `Fusion Plan` (the engine's physical plan), with VERBOSE `Fusion Query` (the query as it was sent, with PostgreSQL's estimates), and with ANALYZE `Fusion Fallback`, `Fusion Stages`,
+//! `Fusion Pages` (page images that came), `Fusion Chunks Cached`, `Fusion Chunks Read` and `Fusion Rows Decoded`.
 
 use crate::error::{OrRaise, Result};
 use crate::guc;
@@ -56,6 +57,8 @@ fn analyzed(state: &FusionScan, output: &Output) {
         output.text("Fusion Stages", &stages.join(", "));
     }
     output.integer("Fusion Pages", metrics.pages);
+    output.integer("Fusion Chunks Cached", metrics.chunks_cached);
+    output.integer("Fusion Chunks Read", metrics.chunks_read);
     output.integer("Fusion Rows Decoded", metrics.rows_decoded);
     if output.shows_timing() && !metrics.plan.is_empty() {
         output.lines("Fusion Plan", &metrics.plan);

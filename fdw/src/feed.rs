@@ -1,7 +1,7 @@
 //! Heap pages of a query's scans, into frames, as the engine asks for them.
 //!
 //! Stands between [`crate::scan`] (which receives `ReadRange` and `Grant`) and [`crate::pg::heap`]. One [`Feed`] per heap
-//! relation of the query.
+//! relation of the query. Of a block that the engine has decoded before, only what the snapshot sees is sent, unless it has changed.
 //!
 //! Invariants: what a frame says is visible is what PostgreSQL's routine found under the query's snapshot; a tuple that has a needed
 //! value out of line is sent flattened, whatever else is in its page; only ranges that the engine asked for are read.
@@ -10,7 +10,8 @@ use crate::error::Result;
 use crate::pg::heap::{HeapReader, PageContents};
 use crate::pg::tuple::Flattener;
 use crate::session::{Frame, Query};
-use fusion_common::BlockNumber;
+use fusion_common::{BlockNumber, Lsn};
+use fusion_proto::message::{CacheInfo, Wanted};
 use fusion_proto::page_frame::{ALL_VISIBLE, BlockState, PageFrameWriter};
 use pgrx::pg_sys;
 
@@ -32,6 +33,15 @@ pub struct Range {
     pub next: BlockNumber,
     /// Block after the last.
     pub end: BlockNumber,
+    /// What is wanted of the blocks from `next` on; the images of all where it is empty.
+    pub wanted: std::vec::IntoIter<Wanted>,
+}
+
+impl Range {
+    /// What is wanted of the next block.
+    fn next_wanted(&mut self) -> Wanted {
+        self.wanted.next().unwrap_or(Wanted::Image)
+    }
 }
 
 impl Feed {
@@ -61,13 +71,26 @@ impl Feed {
         self.reader.tuple_descriptor()
     }
 
+    /// What proves cached columns of the relation fresh.
+    pub fn cache_info(&self) -> Option<CacheInfo> {
+        self.reader.cache_info()
+    }
+
     /// Fills `frame` with as many blocks of `range` as fit, and sends it. Returns whether the range is done.
     pub fn send_frame(&mut self, query: &mut Query, range: &mut Range, mut frame: Frame) -> Result<bool> {
         let mut writer = PageFrameWriter::new(frame.bytes_mut())?;
         let end = range.end.min(self.reader.blocks());
         let mut wide = Vec::new();
         while range.next < end && writer.has_room() {
-            push_block(&mut writer, range.next, &mut self.reader, self.flattener.as_mut(), &mut wide)?;
+            let known = match range.next_wanted() {
+                Wanted::Nothing => {
+                    range.next += 1;
+                    continue;
+                }
+                Wanted::IfChanged(lsn) => Some(lsn),
+                Wanted::Image => None,
+            };
+            push_block(&mut writer, (range.next, known), &mut self.reader, self.flattener.as_mut(), &mut wide)?;
             range.next += 1;
         }
         writer.finish();
@@ -85,21 +108,24 @@ impl Feed {
     }
 }
 
-/// Reads `block` into the frame. Tuples with needed values out of line follow it flattened; those too wide for the frame go to `wide`.
+/// Reads a block into the frame, its image unless it has the known LSN. Tuples with needed values out of line follow it flattened; those too wide for the frame go to `wide`.
 fn push_block(
     writer: &mut PageFrameWriter<'_>,
-    block: BlockNumber,
+    (block, known): (BlockNumber, Option<Lsn>),
     reader: &mut HeapReader,
     flattener: Option<&mut Flattener>,
     wide: &mut Vec<(BlockNumber, u16, Vec<u8>)>,
 ) -> Result<()> {
     let Some(flattener) = flattener else {
-        writer.push_image(block, |image| block_state(&reader.read(block, image)))?;
+        writer.push_block(block, |image| block_state(&reader.read(block, known, image)))?;
         return Ok(());
     };
     let mut flattened = Vec::new();
-    writer.push_image(block, |image| {
-        let (contents, ()) = reader.read_pinned(block, image, |contents, page| {
+    writer.push_block(block, |image| {
+        let (contents, ()) = reader.read_pinned(block, known, image, |contents, page| {
+            if !contents.copied {
+                return;
+            }
             for offset_number in contents.offset_numbers() {
                 if let Some(tuple) = flattener.flatten(&page.tuple(offset_number)) {
                     flattened.push((offset_number, tuple.bytes().to_vec()));
@@ -116,11 +142,12 @@ fn push_block(
     Ok(())
 }
 
-fn block_state(contents: &PageContents) -> BlockState {
-    BlockState {
+fn block_state(contents: &PageContents) -> (BlockState, bool) {
+    let state = BlockState {
         lsn: contents.lsn,
         flags: if contents.all_visible { ALL_VISIBLE } else { 0 },
         visible_count: contents.visible_count,
         visible: contents.visible,
-    }
+    };
+    (state, contents.copied)
 }

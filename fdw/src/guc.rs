@@ -20,6 +20,8 @@ static ENGINE_PATH: GucSetting<Option<CString>> = GucSetting::<Option<CString>>:
 static ENGINE_THREADS: GucSetting<i32> = GucSetting::<i32>::new(0);
 static MEMORY_LIMIT_MB: GucSetting<i32> = GucSetting::<i32>::new(0);
 
+static CACHE_SIZE_MB: GucSetting<i32> = GucSetting::<i32>::new(-1);
+
 const MIN_SESSION_MEMORY_KB: i32 = (MIN_SESSION_FRAMES * FRAME_SIZE / 1024) as i32;
 const MAX_SESSION_MEMORY_KB: i32 = (MAX_SESSION_FRAMES * FRAME_SIZE / 1024) as i32;
 
@@ -74,7 +76,12 @@ pub fn engine_threads() -> Option<u32> {
     u32::try_from(ENGINE_THREADS.get()).ok().filter(|threads| *threads > 0)
 }
 
-/// Memory of the engine's operators, in MiB; None: a quarter of the machine's.
+/// Memory of the column cache, in MiB; None: a quarter of the machine's.
+pub fn cache_size_mb() -> Option<u64> {
+    u64::try_from(CACHE_SIZE_MB.get()).ok()
+}
+
+/// Memory of the engine, column cache included, in MiB; None: half of the machine's.
 pub fn memory_limit_mb() -> Option<u64> {
     u64::try_from(MEMORY_LIMIT_MB.get()).ok().filter(|limit| *limit > 0)
 }
@@ -184,10 +191,20 @@ fn init_engine() {
     );
     GucRegistry::define_int_guc(
         c"fusion.memory_limit",
-        c"Sets how much memory the engine's operators may use.",
-        c"0 means a quarter of the machine's memory. Takes effect when the engine is started next.",
+        c"Sets how much memory the engine's operators and its column cache may use together.",
+        c"0 means half of the machine's memory. Takes effect when the engine is started next.",
         &MEMORY_LIMIT_MB,
         0,
+        i32::MAX,
+        GucContext::Sighup,
+        GucFlags::UNIT_MB,
+    );
+    GucRegistry::define_int_guc(
+        c"fusion.cache_size",
+        c"Sets how much of fusion.memory_limit decoded columns may take.",
+        c"0 turns the column cache off, -1 means a quarter of the machine's memory. Takes effect when the engine is started next.",
+        &CACHE_SIZE_MB,
+        -1,
         i32::MAX,
         GucContext::Sighup,
         GucFlags::UNIT_MB,

@@ -11,6 +11,7 @@
 //! | [`session`] | the connection to the engine: messages, frames, waits |
 //! | [`feed`] | heap pages of a scan, under the query's snapshot, into frames |
 //! | [`explain`] | EXPLAIN and `fusion.explain_route` |
+//! | [`cache`] | SQL functions over the engine's column cache |
 //! | [`supervisor`] | the background worker that runs the engine |
 //! | [`guc`] | settings |
 //! | [`pg`] | FFI: thin safe wrappers, and all differences between server versions |
@@ -20,6 +21,7 @@
 
 pgrx::pg_module_magic!();
 
+mod cache;
 mod error;
 mod explain;
 mod feed;

@@ -81,7 +81,14 @@ fn take_grant(connection: &mut Connection, query: QueryId) -> Frame {
 fn each_query_gets_its_own_deliveries_in_order() {
     let (mut connection, mut engine) = pair();
     let (first, second) = (open(&mut connection, &mut engine), open(&mut connection, &mut engine));
-    let range = |query, range| FromEngine::ReadRange { query, range, scan: ScanId(0), first_block: 0, count: 1 };
+    let range = |query, range| FromEngine::ReadRange {
+        query,
+        range,
+        scan: ScanId(0),
+        first_block: 0,
+        count: 1,
+        wanted: vec![],
+    };
     engine.say(&[range(second, 7), range(first, 8), range(second, 9)]);
     connection.pump();
     let ranges = |connection: &mut Connection, query| -> Vec<u32> {

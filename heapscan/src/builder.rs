@@ -223,28 +223,41 @@ pub(crate) struct Builder<D: Decode> {
     decode: D,
     values: Vec<D::Value>,
     nulls: NullBufferBuilder,
+    /// Rows that memory is taken for at the first of them: about as many as the last array had.
     capacity: usize,
 }
 
 impl<D: Decode> Builder<D> {
+    /// Takes no memory before the first row.
     pub(crate) fn new(decode: D, capacity: usize) -> Self {
-        Self { decode, values: Vec::with_capacity(capacity), nulls: NullBufferBuilder::new(capacity), capacity }
+        Self { decode, values: Vec::new(), nulls: NullBufferBuilder::new(capacity), capacity }
     }
 }
 
 /// A column under construction, whatever its representation.
 pub(crate) trait ColumnBuilder: Send {
-    /// Appends the values of one page.
-    fn append(&mut self, column: ColumnSlots<'_, '_>) -> Result<()>;
+    /// Appends the values of one page. Returns whether rows that need not have a value lack one.
+    fn append(&mut self, column: ColumnSlots<'_, '_>) -> Result<bool>;
 
     /// The array; the builder is empty afterwards.
     fn finish(&mut self, data_type: &DataType) -> Result<ArrayRef>;
 }
 
 impl<D: Decode<Value: Send> + Send> ColumnBuilder for Builder<D> {
-    fn append(&mut self, column: ColumnSlots<'_, '_>) -> Result<()> {
-        let ColumnSlots { page, slots, offset_numbers, side } = column;
+    fn append(&mut self, column: ColumnSlots<'_, '_>) -> Result<bool> {
+        let ColumnSlots { page, slots, offset_numbers, side, must } = column;
+        let mut absent = false;
+        let mut without_value = |error: Error, offset_number: u16| match error {
+            Error::NotRepresentable { .. } if !must.holds(offset_number) => {
+                absent = true;
+                Ok(())
+            }
+            error => Err(error.at_offset_number(offset_number)),
+        };
         let rows = self.values.len();
+        if rows == 0 {
+            self.values.reserve_exact(self.capacity);
+        }
         self.values.resize(rows + slots.len(), D::Value::default());
         // Slices of one length: the loops need no bounds checks.
         let count = slots.len().min(offset_numbers.len());
@@ -258,7 +271,10 @@ impl<D: Decode<Value: Send> + Send> ColumnBuilder for Builder<D> {
                 } else {
                     self.decode.on_page(page, slot).map(Some)
                 };
-                let decoded = decoded.map_err(|error| error.at_offset_number(offset_numbers[row]))?;
+                let decoded = match decoded {
+                    Ok(decoded) => decoded,
+                    Err(error) => without_value(error, offset_numbers[row]).map(|()| None)?,
+                };
                 self.nulls.append(decoded.is_some());
                 values[row] = decoded.unwrap_or_default();
             }
@@ -266,16 +282,21 @@ impl<D: Decode<Value: Send> + Send> ColumnBuilder for Builder<D> {
             for row in 0..values.len().min(count) {
                 match self.decode.on_page(page, slots[row]) {
                     Ok(value) => values[row] = value,
-                    Err(error) => return Err(error.at_offset_number(offset_numbers[row])),
+                    Err(error) => without_value(error, offset_numbers[row])?,
                 }
             }
             self.nulls.append_n_non_nulls(slots.len());
         }
-        Ok(())
+        Ok(absent)
     }
 
     fn finish(&mut self, data_type: &DataType) -> Result<ArrayRef> {
-        let values = std::mem::replace(&mut self.values, Vec::with_capacity(self.capacity));
+        let mut values = std::mem::take(&mut self.values);
+        self.capacity = values.len() + values.len() / 32;
+        // Arrays may be kept: no more than an eighth of them is room for nothing.
+        if values.len() < values.capacity() / 8 * 7 {
+            values.shrink_to_fit();
+        }
         let array = self.decode.array(values, self.nulls.finish(), data_type)?;
         debug_assert_eq!(array.data_type(), data_type);
         Ok(array)

@@ -10,7 +10,7 @@ use crate::builder::{ColumnBuilder, column_builder};
 use crate::descriptor::Layout;
 use crate::error::Result;
 use crate::page::Page;
-use crate::slots::Walk;
+use crate::slots::{Must, Walk};
 use crate::toast::Flattened;
 use arrow::array::ArrayRef;
 use fusion_common::BlockNumber;
@@ -26,7 +26,8 @@ pub struct ColumnDecoder {
 }
 
 impl ColumnDecoder {
-    /// A decoder with room for `capacity_rows` rows; more may be appended.
+    /// A decoder that takes room for `capacity_rows` rows at the first one; more may be appended. Arrays after the first take as much as the
+    /// one before had.
     pub fn new(layout: Arc<Layout>, capacity_rows: usize) -> Self {
         let columns = layout.columns().iter();
         let builders = columns.map(|column| column_builder(column.column_type, capacity_rows)).collect();
@@ -45,17 +46,42 @@ impl ColumnDecoder {
         visible: &[u64],
         flattened: &[Flattened<'_>],
     ) -> Result<usize> {
+        self.append(block, page, visible, Must::All, flattened).map(|(rows, _)| rows)
+    }
+
+    /// As [`Self::append_page`] for all tuples whose line pointers are set in `rows`, which `visible` is a part of. A tuple that is not
+    /// visible may lack a value: it is out of line and not in `flattened`, or the representation does not have it. Then it gets an
+    /// arbitrary one. Returns the number of rows, and whether there is such a tuple.
+    pub fn append_tuples(
+        &mut self,
+        block: BlockNumber,
+        page: &[u8],
+        rows: &[u64],
+        visible: &[u64],
+        flattened: &[Flattened<'_>],
+    ) -> Result<(usize, bool)> {
+        self.append(block, page, rows, Must::Only(visible), flattened)
+    }
+
+    fn append(
+        &mut self,
+        block: BlockNumber,
+        page: &[u8],
+        rows: &[u64],
+        must: Must<'_>,
+        flattened: &[Flattened<'_>],
+    ) -> Result<(usize, bool)> {
         let (walk, builders, layout) = (&mut self.walk, &mut self.builders, &self.layout);
-        let rows = Page::parse(block, page)
+        let (rows, absent) = Page::parse(block, page)
             .and_then(|page| {
-                walk.run(layout, &page, visible, flattened, |column, slots| match builders.get_mut(column) {
+                walk.run(layout, &page, rows, must, flattened, |column, slots| match builders.get_mut(column) {
                     Some(builder) => builder.append(slots),
-                    None => Ok(()),
+                    None => Ok(false),
                 })
             })
             .map_err(|error| error.at_block(block))?;
         self.rows += rows;
-        Ok(rows)
+        Ok((rows, absent))
     }
 
     /// Rows appended since the last [`Self::finish`].

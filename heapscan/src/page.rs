@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::line_pointer::LinePointer;
 use crate::tuple::{TUPLE_HEADER_MIN, Tuple};
 use fusion_common::BlockNumber;
-use fusion_common::limits::{BLOCK_SIZE, MAX_HEAP_TUPLES_PER_PAGE};
+use fusion_common::limits::{BITMAP_WORDS, BLOCK_SIZE, MAX_HEAP_TUPLES_PER_PAGE};
 
 /// The bytes of one page.
 pub type PageBytes = [u8; BLOCK_SIZE];
@@ -101,6 +101,19 @@ impl<'a> Page<'a> {
         debug_assert!(at + LinePointer::SIZE <= BLOCK_SIZE);
         let word = self.bytes.get(at..)?.first_chunk()?;
         Some(LinePointer(u32::from_le_bytes(*word)))
+    }
+
+    /// The line pointers that point to a tuple (LP_NORMAL), whoever sees it: bit `i % 64` of word `i / 64` is offset number `i + 1`.
+    pub fn normal_line_pointers(&self) -> [u64; BITMAP_WORDS] {
+        let mut bitmap = [0; BITMAP_WORDS];
+        let pointers = self.bytes.get(PAGE_HEADER_SIZE..).unwrap_or_default().as_chunks::<{ LinePointer::SIZE }>().0;
+        let pointers = pointers.get(..usize::from(self.line_pointers)).unwrap_or_default();
+        for (word, pointers) in bitmap.iter_mut().zip(pointers.chunks(64)) {
+            for (bit, pointer) in pointers.iter().enumerate() {
+                *word |= u64::from(LinePointer(u32::from_le_bytes(*pointer)).is_normal()) << bit;
+            }
+        }
+        bitmap
     }
 
     /// Whether a line pointer's bounds lie among the page's tuples, aligned, with room for a tuple header.

@@ -9,6 +9,7 @@
 //!  ┌──────────────┬──────────────┐
 //!  │ length       │ offset       │   payload on the page; offset + length <= 8192
 //!  │ 0            │ 0xffff       │   NULL
+//!  │ 1            │ 0xffff       │   absent: out of line, of a row that need not have a value
 //!  │ entry        │ 0xfffe       │   elsewhere: entry of `Side` (decompressed, flattened or missing value)
 //!  └──────────────┴──────────────┘
 //! ```
@@ -32,6 +33,7 @@ pub(crate) struct Slot(u32);
 
 impl Slot {
     pub(crate) const NULL: Self = Self(0xffff);
+    const ABSENT: Self = Self(0xffff | 1 << 16);
     const SIDE: u32 = 0xfffe;
 
     #[inline(always)]
@@ -97,10 +99,10 @@ impl<'a> Side<'a> {
         }
     }
 
-    /// The bytes of a special slot; None: NULL.
+    /// The bytes of a special slot; None: NULL, or absent.
     pub(crate) fn get(&self, slot: Slot) -> Option<&[u8]> {
         debug_assert!(slot.is_special());
-        if slot == Slot::NULL {
+        if slot.offset() == Slot::NULL.offset() {
             return None;
         }
         match self.entries.get(slot.length())? {
@@ -117,6 +119,8 @@ pub(crate) struct Walk {
     count: usize,
     /// Whether no row has NULLs, lacks attributes, or is flattened.
     plain: bool,
+    /// Whether a row lacks a value that it need not have.
+    absent: bool,
     /// Offset on the page of the attribute to come.
     next: [u32; ROWS],
     /// End of the tuple on the page.
@@ -137,6 +141,30 @@ pub(crate) struct ColumnSlots<'s, 'a> {
     pub(crate) offset_numbers: &'s [u16],
     /// Given if some slots are special.
     pub(crate) side: Option<&'s Side<'a>>,
+    /// Rows that must have a value.
+    pub(crate) must: Must<'s>,
+}
+
+/// Which of the rows that are decoded must have a value: where nobody sees a row, its value may be gone from the TOAST table, or be one
+/// that the representation does not have.
+#[derive(Clone, Copy)]
+pub(crate) enum Must<'a> {
+    All,
+    /// Those whose bit is set: `i % 64` of word `i / 64` for offset number `i + 1`.
+    Only(&'a [u64]),
+}
+
+impl Must<'_> {
+    /// Whether the row at an offset number must have a value.
+    pub(crate) fn holds(self, offset_number: u16) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(bitmap) => {
+                let index = usize::from(offset_number).wrapping_sub(1);
+                bitmap.get(index / 64).is_some_and(|word| word >> (index % 64) & 1 == 1)
+            }
+        }
+    }
 }
 
 #[inline(always)]
@@ -149,6 +177,7 @@ impl Walk {
         Box::new(Self {
             count: 0,
             plain: true,
+            absent: false,
             next: [0; ROWS],
             end: [0; ROWS],
             offset_numbers: [0; ROWS],
@@ -159,16 +188,19 @@ impl Walk {
         })
     }
 
-    /// Goes through the visible tuples of a page and hands each needed column's slots to `take`. Returns the number of rows.
+    /// Goes through the tuples of a page at `rows` and hands each needed column's slots to `take`, which says whether values are absent.
+    /// Returns the number of rows, and whether any value is absent.
     pub(crate) fn run<'a>(
         &mut self,
         layout: &'a Layout,
         page: &Page<'a>,
-        visible: &[u64],
+        rows: &[u64],
+        must: Must<'_>,
         flattened: &[Flattened<'a>],
-        mut take: impl FnMut(usize, ColumnSlots<'_, 'a>) -> Result<()>,
-    ) -> Result<usize> {
-        self.gather(page, visible, flattened, layout.steps().len())?;
+        mut take: impl FnMut(usize, ColumnSlots<'_, 'a>) -> Result<bool>,
+    ) -> Result<(usize, bool)> {
+        self.gather(page, rows, flattened, layout.steps().len())?;
+        self.absent = false;
         let datums = self.deform_flattened(layout, flattened)?;
         let mut side = Side::default();
         let fixed = if self.plain { self.skip_fixed(layout)? } else { 0 };
@@ -181,10 +213,11 @@ impl Walk {
                 }
                 Ok(false)
             } else if self.plain {
-                self.advance(page.bytes(), step, &mut side)
+                self.advance(page.bytes(), step, must, &mut side)
             } else {
                 let missing = step.column.and_then(|column| layout.missing(column));
-                self.advance_mixed(page.bytes(), attribute, step, missing, &datums, layout.columns().len(), &mut side)
+                let columns = layout.columns().len();
+                self.advance_mixed(page.bytes(), attribute, step, missing, must, (&datums, columns), &mut side)
             };
             let special = special.map_err(|error| error.at_attribute(attnum))?;
             if let Some(column) = step.column {
@@ -193,11 +226,24 @@ impl Walk {
                     slots: self.slots.get(..self.count).unwrap_or_default(),
                     offset_numbers: self.offset_numbers.get(..self.count).unwrap_or_default(),
                     side: special.then_some(&side),
+                    must,
                 };
-                take(column, slots).map_err(|error| error.at_attribute(attnum))?;
+                self.absent |= take(column, slots).map_err(|error| error.at_attribute(attnum))?;
             }
         }
-        Ok(self.count)
+        Ok((self.count, self.absent))
+    }
+
+    /// Looks at the slot of a needed column: one that is out of line is an error where the row must have a value.
+    fn check_absent(&mut self, row: usize, slot: Slot, must: Must<'_>) -> Result<()> {
+        if slot == Slot::ABSENT {
+            let offset_number = self.offset_numbers[row];
+            if must.holds(offset_number) {
+                return Err(Error::out_of_line().at_offset_number(offset_number));
+            }
+            self.absent = true;
+        }
+        Ok(())
     }
 
     /// Reads the visible line pointers and tuple headers; `needed` is the number of attributes to walk over.
@@ -291,7 +337,7 @@ impl Walk {
     }
 
     /// One attribute that every row has. Returns whether some slots are special.
-    fn advance(&mut self, page: &PageBytes, step: &Step, side: &mut Side<'_>) -> Result<bool> {
+    fn advance(&mut self, page: &PageBytes, step: &Step, must: Must<'_>, side: &mut Side<'_>) -> Result<bool> {
         let mask = step.align_mask;
         let mut beyond = false;
         let mut special = false;
@@ -327,6 +373,11 @@ impl Walk {
         if beyond {
             return Err(self.beyond());
         }
+        if special {
+            for row in 0..count {
+                self.check_absent(row, self.slots[row], must)?;
+            }
+        }
         Ok(special)
     }
 
@@ -338,8 +389,8 @@ impl Walk {
         attribute: usize,
         step: &Step,
         missing: Option<&'a [u8]>,
-        datums: &[Datum<'a>],
-        columns: usize,
+        must: Must<'_>,
+        (datums, columns): (&[Datum<'a>], usize),
         side: &mut Side<'a>,
     ) -> Result<bool> {
         let mask = step.align_mask;
@@ -384,6 +435,7 @@ impl Walk {
                 return Err(at_row(Error::corrupt(BEYOND_TUPLE)));
             }
             special |= slot.is_special();
+            self.check_absent(row, slot, must)?;
             self.next[row] = after;
             self.slots[row] = slot;
         }
@@ -423,7 +475,7 @@ fn long_varlena(
             Slot::on_page(after - length, length)
         }
         Varlena::Compressed(compressed) => side.decompress(compressed)?,
-        Varlena::External => return Err(Error::out_of_line()),
+        Varlena::External => Slot::ABSENT,
     };
     Ok((slot, after))
 }

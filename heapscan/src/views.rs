@@ -187,7 +187,10 @@ impl<K: Kind> Decode for Views<K> {
     }
 
     fn array(&mut self, views: Vec<u128>, nulls: Option<NullBuffer>, _: &DataType) -> Result<ArrayRef> {
-        let last = std::mem::take(&mut self.block);
+        let mut last = std::mem::take(&mut self.block);
+        if last.len() < last.capacity() / 8 * 7 {
+            last.shrink_to_fit();
+        }
         let mut blocks = std::mem::take(&mut self.full);
         if !last.is_empty() {
             blocks.push(Buffer::from_vec(last));

@@ -11,7 +11,10 @@
 //! The engine answers each `Cancel` with `Done` or `Failed` for that query, always, unless one was already under way; a query id
 //! is not used again in the session.
 
-use fusion_common::{Attribute, BlockNumber, ColumnType, FrameNumber, QueryId, ScanId, SqlError};
+use fusion_common::limits::BLOCKS_PER_MAP_PAGE;
+use fusion_common::{
+    Attribute, BlockNumber, ColumnType, FrameNumber, Lsn, Oid, QueryId, RelationFile, ScanId, SqlError,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::plan::Value;
@@ -25,6 +28,24 @@ pub enum FromBackend {
     Execute(Box<Execute>),
     /// Asks for the physical plan as text, without running: answered by `Explained` or `Failed`.
     Explain(Box<Execute>),
+    /// Reads the columns of a plan that is one scan into the cache; no rows come, only `Done` or `Failed`.
+    Prewarm(Box<Execute>),
+    /// Throws the cached columns of a relation out, or those of all relations of the database: answered by `CacheReport` with what is left.
+    Evict {
+        /// The query id that the answer carries.
+        query: QueryId,
+        /// OID of the database.
+        database: Oid,
+        /// `pg_class.oid`; None: all.
+        relation: Option<Oid>,
+    },
+    /// Asks for [`FromEngine::CacheReport`].
+    CacheStatistics {
+        /// The query id that the answer carries.
+        query: QueryId,
+        /// OID of the database.
+        database: Oid,
+    },
     /// A granted frame filled with pages of a range that the engine asked for; see [`crate::page_frame`].
     Pages {
         /// The query.
@@ -96,6 +117,8 @@ pub enum FromEngine {
         first_block: BlockNumber,
         /// How many blocks, at most `CHUNK_BLOCKS`.
         count: u32,
+        /// What is wanted of each of them, in order; empty: the image of each.
+        wanted: Vec<Wanted>,
     },
     /// Gives the backend a frame to fill with pages of this query.
     Grant {
@@ -142,6 +165,36 @@ pub enum FromEngine {
     },
     /// Answer to `FromBackend::Status`.
     Status(EngineStatus),
+    /// Answer to `FromBackend::Evict` and `FromBackend::CacheStatistics`.
+    CacheReport {
+        /// The query.
+        query: QueryId,
+        /// Columns of the database's relations, by relation and attribute.
+        entries: Vec<CacheEntry>,
+        /// Bytes that were thrown out.
+        evicted: u64,
+    },
+}
+
+/// A column in the cache, or one that was.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CacheEntry {
+    /// `pg_class.oid`.
+    pub relation: Oid,
+    /// Attribute number; 0 stands for the rows themselves, which `count(*)` keeps.
+    pub attnum: u16,
+    /// Bytes in the cache.
+    pub bytes: u64,
+    /// Chunks in the cache.
+    pub chunks: u64,
+    /// Chunks that were served as they were, since the engine started, as all that follows.
+    pub hits: u64,
+    /// Chunks of which some blocks were decoded again.
+    pub patches: u64,
+    /// Chunks that were decoded whole.
+    pub misses: u64,
+    /// Blocks that were decoded.
+    pub blocks_decoded: u64,
 }
 
 /// Who opens a session.
@@ -186,6 +239,45 @@ pub struct ScanInfo {
     pub attributes: Vec<Attribute>,
     /// Needed columns, in the order of the plan's `ScanDef::columns`.
     pub columns: Vec<ScanColumnInfo>,
+    /// What lets the engine keep decoded columns and prove them fresh; None: nothing of this scan may be kept or taken from the cache.
+    pub cache: Option<Box<CacheInfo>>,
+}
+
+/// What of a block the engine wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Wanted {
+    /// Nothing: it is proven unchanged and visible as a whole. No entry comes for it.
+    Nothing,
+    /// Its visible tuples, and its image unless its page LSN is this one.
+    IfChanged(Lsn),
+    /// Its visible tuples and its image.
+    Image,
+}
+
+/// Identity of a relation's contents at the start of an execution, read after the snapshot was taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CacheInfo {
+    /// `pg_class.oid`, for figures.
+    pub relation: Oid,
+    /// The relation's file.
+    pub file: RelationFile,
+    /// LSN of each page of the visibility map, in order; blocks whose map page does not exist are not all-visible.
+    pub map_lsns: Vec<Lsn>,
+    /// All-visible bits of the map, each page's read together with its LSN: bit `b % 8` of byte `b / 8` is block b.
+    #[serde(with = "serde_bytes")]
+    pub all_visible: Vec<u8>,
+}
+
+impl CacheInfo {
+    /// Whether the map says that every tuple of `block` is visible to every snapshot.
+    pub fn is_all_visible(&self, block: BlockNumber) -> bool {
+        self.all_visible.get(block as usize / 8).is_some_and(|byte| byte >> (block % 8) & 1 == 1)
+    }
+
+    /// LSN of the map page that holds the bits of `block`; None where there is none.
+    pub fn map_lsn(&self, block: BlockNumber) -> Option<Lsn> {
+        self.map_lsns.get((block / BLOCKS_PER_MAP_PAGE) as usize).copied()
+    }
 }
 
 /// A needed column of a heap relation.
@@ -204,9 +296,13 @@ pub struct ScanColumnInfo {
 pub struct QueryMetrics {
     /// (stage, microseconds) in order: parse, bind, optimize, translate, begin, exec, end.
     pub stages: Vec<(String, u64)>,
-    /// Pages received.
+    /// Pages received with their image.
     pub pages: u64,
-    /// Rows decoded from them.
+    /// Chunks of 128 blocks that came from the cache as they were.
+    pub chunks_cached: u64,
+    /// Chunks of which blocks were sent.
+    pub chunks_read: u64,
+    /// Rows decoded from the pages.
     pub rows_decoded: u64,
     /// Rows returned.
     pub rows_returned: u64,

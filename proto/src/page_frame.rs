@@ -9,18 +9,15 @@
 //! ```
 //!
 //! Invariants: everything is 8-byte aligned; entries stand in the order in which blocks were pushed; an entry with image offset 0
-//! says that only its visibility is meant; offsets grow and never overlap. [`PageFrame::parse`] checks bounds, counts and
+//! says that only its visibility is meant, and with [`ALL_VISIBLE`] its bitmap, too, is left out; offsets grow and never overlap. [`PageFrame::parse`] checks bounds, counts and
 //! alignment once; the page images themselves stay untrusted (heapscan checks them).
 
 use crate::error::{Error, Result};
-use fusion_common::limits::{BLOCK_SIZE, FRAME_SIZE, MAX_HEAP_TUPLES_PER_PAGE};
+use fusion_common::limits::{BITMAP_WORDS, BLOCK_SIZE, FRAME_SIZE};
 use fusion_common::{BlockNumber, Lsn};
 
 /// Entries of the directory: a whole chunk of blocks by visibility alone.
 pub const DIRECTORY_CAPACITY: usize = fusion_common::limits::CHUNK_BLOCKS as usize;
-
-/// Words of a bitmap of line pointers.
-pub const BITMAP_WORDS: usize = MAX_HEAP_TUPLES_PER_PAGE.div_ceil(64);
 
 /// Visible line pointers: bit `i % 64` of word `i / 64` is offset number `i + 1`.
 pub type VisibleBitmap = [u64; BITMAP_WORDS];
@@ -139,18 +136,26 @@ impl<'a> PageFrameWriter<'a> {
         self.entries.len() < DIRECTORY_CAPACITY && self.end + BLOCK_SIZE <= FRAME_SIZE
     }
 
-    /// Adds a block. `copy` writes its image into the slice it is given (`BLOCK_SIZE` bytes, old content) and tells what it wrote.
+    /// Adds a block with its image. `copy` writes that into the slice it is given (`BLOCK_SIZE` bytes, old content) and tells what it wrote.
     pub fn push_image(&mut self, block: BlockNumber, copy: impl FnOnce(&mut [u8]) -> BlockState) -> Result<()> {
+        self.push_block(block, |image| (copy(image), true))
+    }
+
+    /// Adds a block; `copy` also tells whether it has written the image, or means the block's visibility alone.
+    pub fn push_block(&mut self, block: BlockNumber, copy: impl FnOnce(&mut [u8]) -> (BlockState, bool)) -> Result<()> {
         if !self.has_room() {
             return Err(Error::Frame("full"));
         }
         let image = self.end;
-        self.end += BLOCK_SIZE;
-        let BlockState { lsn, flags, visible_count, visible } = copy(&mut self.frame[image..image + BLOCK_SIZE]);
+        let (state, has_image) = copy(&mut self.frame[image..image + BLOCK_SIZE]);
+        let BlockState { lsn, flags, visible_count, visible } = state;
+        if has_image {
+            self.end += BLOCK_SIZE;
+        }
         self.entries.push(BlockEntry {
             lsn,
             block,
-            image: image as u32,
+            image: if has_image { image as u32 } else { 0 },
             flattened: 0,
             flattened_count: 0,
             visible_count,
@@ -321,6 +326,22 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_whole_chunk_fits_by_visibility_alone() {
+        let mut frame = vec![0xAA; FRAME_SIZE];
+        let mut writer = PageFrameWriter::new(&mut frame).unwrap();
+        let state = BlockState { lsn: 9, flags: 0, visible_count: 1, visible: [1, 0, 0, 0, 0] };
+        let mut block = 0;
+        while writer.has_room() {
+            writer.push_block(block, |_| (state, block == 5)).unwrap();
+            block += 1;
+        }
+        writer.finish();
+        let parsed = PageFrame::parse(&frame).unwrap();
+        assert_eq!(parsed.entries().len(), DIRECTORY_CAPACITY);
+        assert!((0..DIRECTORY_CAPACITY).all(|index| parsed.image(index).is_some() == (index == 5)));
     }
 
     #[test]

@@ -2,20 +2,26 @@
 //!
 //! [`HeapTable`] is what the lowering sees; [`HeapScanExec`] is the operator. Pages come from a [`PageSource`] (the session):
 //! partitions share a queue of chunks of `CHUNK_BLOCKS` blocks, take the next chunk when they have read-ahead to spare, and
-//! decode what arrives in their own poll ([`stream`]).
+//! decode what arrives in their own poll ([`stream`]). Where the relation may be cached, a chunk is taken from the column cache, as far as
+//! it is proven, and decoded whole for it otherwise ([`chunk`]).
 //!
 //! Invariants
 //! - All columns are nullable: `attnotnull` is never trusted for correctness. Statistics are inexact: they never answer a query.
 //! - The partitions of one execution take their chunks from one queue, those of different executions from different ones: see
 //!   [`Executions`].
 
+mod chunk;
 mod filter;
+mod prune;
+mod queue;
 mod stream;
 
+use crate::cache::ColumnCache;
 use crate::error::{Error, Result, external};
 use crate::metrics::QueryCounters;
 use async_trait::async_trait;
-use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
+use chunk::CachedScan;
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
@@ -40,10 +46,10 @@ use filter::FilterPlan;
 use fusion_common::limits::CHUNK_BLOCKS;
 use fusion_common::{Attribute, BlockNumber, ScanId};
 use fusion_heapscan::{Column, Layout, arrow_type};
-use fusion_proto::message::ScanInfo;
+use fusion_proto::message::{ScanInfo, Wanted};
 use fusion_proto::plan::{ScanColumn, ScanDef};
+use queue::{ChunkQueue, Executions};
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use stream::ScanStream;
 use tokio::sync::mpsc::UnboundedSender;
@@ -88,13 +94,14 @@ pub enum RangeEvent {
 
 /// Where pages come from.
 pub trait PageSource: Send + Sync + fmt::Debug {
-    /// Asks for blocks `first_block .. first_block + count`. What comes is sent to `events`; dropping the receiver
-    /// abandons the range. The number identifies the range in the events.
+    /// Asks for blocks `first_block .. first_block + count`: what is `wanted` of each, or the images of all where that is empty. What comes
+    /// is sent to `events`; dropping the receiver abandons the range. The number identifies the range in the events.
     fn read_range(
         &self,
         scan: ScanId,
         first_block: BlockNumber,
         count: u32,
+        wanted: Vec<Wanted>,
         events: UnboundedSender<RangeEvent>,
     ) -> Result<u32>;
 }
@@ -114,23 +121,28 @@ struct Shared {
     info: ScanInfo,
     source: Arc<dyn PageSource>,
     counters: Arc<QueryCounters>,
+    cache: Option<Arc<ColumnCache>>,
+    /// The query's number in the cache.
+    epoch: u64,
 }
 
 impl HeapTable {
-    /// The relation of `def`, as `info` found it; the two must have the same columns.
+    /// The relation of `def`, as `info` found it; the two must have the same columns. `cache` comes with the number of the query in it.
     pub fn try_new(
         scan: ScanId,
         def: ScanDef,
         info: ScanInfo,
         source: Arc<dyn PageSource>,
         counters: Arc<QueryCounters>,
+        cache: Option<(Arc<ColumnCache>, u64)>,
     ) -> Result<Self> {
         let same = def.columns.len() == info.columns.len()
             && def.columns.iter().zip(&info.columns).all(|(def, info)| def.ty.column_type() == info.column_type);
         if !same {
             return Err(Error::internal(format!("columns of the scan of {} do not fit its plan", def.relation)));
         }
-        let shared = Shared { scan, def, info, source, counters };
+        let (cache, epoch) = cache.map_or((None, 0), |(cache, epoch)| (Some(cache), epoch));
+        let shared = Shared { scan, def, info, source, counters, cache, epoch };
         let schema = Arc::new(shared.schema());
         Ok(Self { shared: Arc::new(shared), schema })
     }
@@ -157,6 +169,25 @@ impl Shared {
         }
         let attributes: Vec<Attribute> = self.info.attributes.clone();
         Ok(Layout::try_new(attributes, columns)?)
+    }
+
+    /// Bytes that the columns at `projection` take in a row, about.
+    fn row_bytes(&self, projection: &[usize]) -> usize {
+        let column = |&index: &usize| {
+            let width = || {
+                self.def
+                    .columns
+                    .get(index)
+                    .and_then(|column| column.stats.as_ref())
+                    .map_or(32, |stats| stats.width as usize)
+            };
+            match arrow_type(self.info.columns.get(index)?.column_type) {
+                // A view, and the bytes of what is longer than a view holds.
+                DataType::Utf8View | DataType::BinaryView => Some(16 + if width() > 12 { width() } else { 0 }),
+                other => Some(other.primitive_width().unwrap_or(1)),
+            }
+        };
+        projection.iter().filter_map(column).sum::<usize>().max(1)
     }
 
     fn statistics(&self, projection: &[usize]) -> Statistics {
@@ -209,60 +240,9 @@ impl TableProvider for HeapTable {
         let schema = Arc::new(self.schema.project(&projection)?);
         let target = state.config().target_partitions();
         let scan = HeapScanExec::try_new(Arc::clone(&self.shared), schema, projection, limit, target);
-        Ok(Arc::new(scan.map_err(external)?))
-    }
-}
-
-/// Chunks of one execution, taken by its partitions as they go.
-#[derive(Debug)]
-struct ChunkQueue {
-    blocks: u32,
-    chunk: u32,
-    /// Next block that nobody has taken; beyond `blocks` when all are.
-    next: AtomicU64,
-}
-
-impl ChunkQueue {
-    fn new(blocks: u32, chunk: u32) -> Self {
-        Self { blocks, chunk, next: AtomicU64::new(0) }
-    }
-
-    /// The next chunk: first block and count.
-    fn take(&self) -> Option<(BlockNumber, u32)> {
-        let first = self.next.fetch_add(u64::from(self.chunk), Ordering::Relaxed);
-        let first = u32::try_from(first).ok().filter(|&first| first < self.blocks)?;
-        Some((first, self.chunk.min(self.blocks - first)))
-    }
-}
-
-/// Which execution a call of `execute` belongs to.
-///
-/// An execution calls each partition once, so a partition that is called again opens the next execution, with a queue of
-/// its own. That is only sound when all partitions of the one before were called; otherwise two executions run
-/// interleaved and their chunks could mix: refused, since rows would be lost or doubled.
-#[derive(Debug, Default)]
-struct Executions {
-    current: Option<(Arc<ChunkQueue>, Vec<bool>)>,
-}
-
-impl Executions {
-    fn queue(
-        &mut self,
-        partition: usize,
-        partitions: usize,
-        new: impl FnOnce() -> ChunkQueue,
-    ) -> Result<Arc<ChunkQueue>> {
-        let complete = self.current.as_ref().is_none_or(|(_, called)| called.iter().all(|called| *called));
-        if complete {
-            self.current = Some((Arc::new(new()), vec![false; partitions]));
-        }
-        let (queue, called) = self.current.as_mut().ok_or_else(|| Error::internal("no execution"))?;
-        match called.get_mut(partition) {
-            Some(called @ false) => *called = true,
-            Some(true) => return Err(Error::internal("a heap scan is executed twice at the same time")),
-            None => return Err(Error::internal("no such partition of a heap scan")),
-        }
-        Ok(Arc::clone(queue))
+        let mut scan = scan.map_err(external)?;
+        scan.find_cache().map_err(external)?;
+        Ok(Arc::new(scan))
     }
 }
 
@@ -272,6 +252,11 @@ struct Filters {
     /// Conjuncts, over the columns of the table.
     predicates: Vec<Arc<dyn PhysicalExpr>>,
     plan: Arc<FilterPlan>,
+}
+
+/// What is wrong with what the backend sent.
+fn protocol(what: &'static str) -> Error {
+    Error::Protocol(fusion_proto::Error::Unexpected(what))
 }
 
 /// Reads a heap relation.
@@ -284,6 +269,8 @@ pub struct HeapScanExec {
     limit: Option<usize>,
     /// What drops rows here; never beside a limit, which counts rows before it.
     filters: Option<Arc<Filters>>,
+    /// The cache for the columns that are needed; not for a few rows, nor where nothing may be cached.
+    cached: Option<Arc<CachedScan>>,
     properties: Arc<PlanProperties>,
     executions: Mutex<Executions>,
     metrics: ExecutionPlanMetricsSet,
@@ -314,6 +301,7 @@ impl HeapScanExec {
             projection,
             limit,
             filters: None,
+            cached: None,
             properties: Arc::new(properties),
             executions: Mutex::default(),
             metrics: ExecutionPlanMetricsSet::new(),
@@ -330,7 +318,23 @@ impl HeapScanExec {
             let plan = FilterPlan::try_new(&self.shared, &predicates, &scan.projection)?;
             scan.filters = Some(Arc::new(Filters { predicates, plan: Arc::new(plan) }));
         }
+        scan.find_cache()?;
         Ok(scan)
+    }
+
+    fn find_cache(&mut self) -> Result<()> {
+        let cached = if self.limit.is_some() {
+            None
+        } else {
+            CachedScan::try_new(&self.shared, self.needed(), self.predicates())?
+        };
+        self.cached = cached.map(Arc::new);
+        Ok(())
+    }
+
+    /// Columns of the table that are decoded.
+    fn needed(&self) -> &[usize] {
+        self.filters.as_ref().map_or(&self.projection, |filters| filters.plan.needed())
     }
 
     fn predicates(&self) -> &[Arc<dyn PhysicalExpr>] {
@@ -458,6 +462,7 @@ impl ExecutionPlan for HeapScanExec {
             projection: self.projection.clone(),
             limit: self.limit,
             filters: self.filters.clone(),
+            cached: self.cached.clone(),
             properties: Arc::clone(&self.properties),
             executions: Mutex::default(),
             metrics: ExecutionPlanMetricsSet::new(),
@@ -489,39 +494,5 @@ impl ExecutionPlan for HeapScanExec {
             statistics.num_rows = Precision::Inexact((self.shared.def.rows.max(0.0) / partitions as f64) as usize);
         }
         Ok(Arc::new(statistics))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn chunks_cover_the_relation_once() {
-        let queue = ChunkQueue::new(300, CHUNK_BLOCKS);
-        let chunks: Vec<_> = std::iter::from_fn(|| queue.take()).collect();
-        assert_eq!(chunks, [(0, 128), (128, 128), (256, 44)]);
-        assert_eq!(ChunkQueue::new(0, CHUNK_BLOCKS).take(), None);
-        assert_eq!(ChunkQueue::new(u32::MAX, CHUNK_BLOCKS).take(), Some((0, 128)));
-    }
-
-    #[test]
-    fn every_execution_has_its_own_queue() {
-        let mut executions = Executions::default();
-        let new = || ChunkQueue::new(10, 5);
-        let first = executions.queue(0, 2, new).unwrap();
-        assert!(Arc::ptr_eq(&first, &executions.queue(1, 2, new).unwrap()));
-        let second = executions.queue(1, 2, new).unwrap();
-        assert!(!Arc::ptr_eq(&first, &second));
-        assert!(Arc::ptr_eq(&second, &executions.queue(0, 2, new).unwrap()));
-    }
-
-    #[test]
-    fn interleaved_executions_are_refused() {
-        let mut executions = Executions::default();
-        let new = || ChunkQueue::new(10, 5);
-        executions.queue(0, 2, new).unwrap();
-        assert!(executions.queue(0, 2, new).is_err());
-        assert!(executions.queue(7, 2, new).is_err());
     }
 }

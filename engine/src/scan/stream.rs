@@ -1,5 +1,10 @@
 //! One partition of a heap scan: asks for ranges ahead, decodes what comes, gives frames back.
 //!
+//! ```text
+//!  queue ─ next chunk ─┬─ proven in the cache ──────────────────────────────────────────► columns ─┐
+//!                      ├─ to be cached: read, decoded whole (ChunkBuild), kept ─────────► columns ─┼► predicates ─► batches
+//!                      └─ not to be cached: read, decoded as far as rows survive ───────► rows ────┘
+//! ```
 //! Invariants
 //! - At most [`READ_AHEAD_RANGES`] ranges of a partition are under way.
 //! - Blocks of a range come in ascending order, each at most once, none from outside of it: a row is neither read twice nor
@@ -7,10 +12,13 @@
 //! - A frame is held only while its pages are decoded or wait for the consumer; dropping the stream gives all of them back,
 //!   and abandons the ranges under way.
 
+use super::chunk::{CachedScan, ChunkBuild, Finished, Start};
 use super::filter::{FilteredDecoder, PageRows};
-use super::{ChunkQueue, HeapScanExec, PageBytes, RangeEvent, Shared, WideTuple};
+use super::{ChunkQueue, HeapScanExec, PageBytes, RangeEvent, Shared, WideTuple, protocol};
 use crate::error::{Error, Result, external};
 use arrow::array::{RecordBatch, RecordBatchOptions};
+use datafusion::arrow::array::BooleanArray;
+use datafusion::arrow::compute::filter_record_batch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::error::Result as DataFusionResult;
 use datafusion::execution::RecordBatchStream;
@@ -18,8 +26,9 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::metrics::{BaselineMetrics, Count, MetricBuilder};
 use fusion_common::BlockNumber;
 use fusion_heapscan::{ColumnDecoder, Flattened, prefetch};
-use fusion_proto::page_frame::PageFrame;
+use fusion_proto::page_frame::{BlockEntry, PageFrame};
 use futures::Stream;
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -29,13 +38,20 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 pub const READ_AHEAD_RANGES: usize = 2;
 
 /// A range under way.
-#[derive(Debug)]
 struct Range {
     number: u32,
     /// The next block that may come.
     next: BlockNumber,
     /// End of the range, not in it.
     end: u64,
+    /// The chunk that it is read for, with the decoder of its columns; None: it is not cached.
+    build: Option<(Box<ChunkBuild>, Decoder)>,
+}
+
+/// A decoder of the columns whose flag in `proven` is not set.
+struct Decoder {
+    proven: Vec<bool>,
+    decoder: ColumnDecoder,
 }
 
 /// A frame whose pages are being decoded.
@@ -46,23 +62,33 @@ struct Current {
     next: usize,
 }
 
-/// What is wrong with what the backend sent.
-fn protocol(what: &'static str) -> Error {
-    Error::Protocol(fusion_proto::Error::Unexpected(what))
-}
-
 /// What makes batches of pages.
 enum Rows {
-    /// All visible rows.
-    All(ColumnDecoder),
+    /// All visible rows; of cached chunks, batches that are ready.
+    All(ColumnDecoder, VecDeque<RecordBatch>),
     /// Those that pass the scan's predicates; such a scan has no limit.
     Filtered(Box<FilteredDecoder>),
+}
+
+/// Figures of a partition, for EXPLAIN ANALYZE.
+struct Figures {
+    /// Pages that were decoded.
+    pages: Count,
+    /// Chunks that came from the cache as they were.
+    cached: Count,
+    /// Chunks that no row of which could pass.
+    pruned: Count,
 }
 
 pub(super) struct ScanStream {
     shared: Arc<Shared>,
     schema: SchemaRef,
     queue: Arc<ChunkQueue>,
+    cached: Option<Arc<CachedScan>>,
+    /// Columns that a chunk's build decodes, positions in the table.
+    needed: Vec<usize>,
+    /// Decoders that no range uses.
+    decoders: Vec<Decoder>,
     rows: Rows,
     batch_rows: usize,
     read_ahead: usize,
@@ -75,19 +101,23 @@ pub(super) struct ScanStream {
     /// Bounded by the query's frames and by the memory pool, which wide tuples are taken from.
     events: UnboundedReceiver<RangeEvent>,
     metrics: BaselineMetrics,
-    pages_read: Count,
+    figures: Figures,
     finished: bool,
 }
 
 impl ScanStream {
     pub(super) fn new(scan: &HeapScanExec, queue: Arc<ChunkQueue>, partition: usize, batch_rows: usize) -> Self {
         let (sender, events) = unbounded_channel();
+        let count = |name: &'static str| MetricBuilder::new(&scan.metrics).counter(name, partition);
         Self {
             shared: Arc::clone(&scan.shared),
             schema: scan.schema(),
             queue,
+            cached: scan.cached.clone(),
+            needed: scan.needed().to_vec(),
+            decoders: Vec::new(),
             rows: match &scan.filters {
-                None => Rows::All(ColumnDecoder::new(Arc::clone(&scan.layout), batch_rows)),
+                None => Rows::All(ColumnDecoder::new(Arc::clone(&scan.layout), batch_rows), VecDeque::new()),
                 Some(filters) => Rows::Filtered(Box::new(FilteredDecoder::new(Arc::clone(&filters.plan), batch_rows))),
             },
             batch_rows,
@@ -99,24 +129,61 @@ impl ScanStream {
             sender,
             events,
             metrics: BaselineMetrics::new(&scan.metrics, partition),
-            pages_read: MetricBuilder::new(&scan.metrics).counter("pages", partition),
+            figures: Figures { pages: count("pages"), cached: count("chunks_cached"), pruned: count("chunks_pruned") },
             finished: false,
         }
     }
 
-    /// Keeps the read-ahead full.
+    /// Keeps the read-ahead full. Returns early with rows when a chunk is proven.
     fn ask(&mut self) -> Result<()> {
-        while self.ranges.len() < self.read_ahead {
+        while self.ranges.len() < self.read_ahead && !self.rows.has_batch() {
             let Some((first, count)) = self.queue.take() else {
                 break;
             };
-            let number = self.shared.source.read_range(self.shared.scan, first, count, self.sender.clone())?;
-            self.ranges.push(Range { number, next: first, end: u64::from(first) + u64::from(count) });
+            let build = match &self.cached {
+                None => None,
+                Some(cached) => match cached.start(first, count)? {
+                    Start::Proven(finished) => {
+                        self.figures.cached.add(1);
+                        self.shared.counters.add_chunk(true);
+                        self.rows.append_columns(&self.schema, finished, self.batch_rows)?;
+                        continue;
+                    }
+                    Start::Skip => {
+                        self.figures.pruned.add(1);
+                        continue;
+                    }
+                    Start::Uncached => None,
+                    Start::Read(build) => Some(build),
+                },
+            };
+            let wanted = build.as_ref().map(|build| build.wanted().to_vec()).unwrap_or_default();
+            let build = match build {
+                Some(build) => {
+                    let decoder = self.decoder_for(build.proven())?;
+                    Some((build, decoder))
+                }
+                None => None,
+            };
+            self.shared.counters.add_chunk(false);
+            let source = &self.shared.source;
+            let number = source.read_range(self.shared.scan, first, count, wanted, self.sender.clone())?;
+            self.ranges.push(Range { number, next: first, end: u64::from(first) + u64::from(count), build });
         }
         Ok(())
     }
 
-    /// Decodes pages of the current frame: under predicates all of them, otherwise until the batch is full.
+    fn decoder_for(&mut self, proven: &[bool]) -> Result<Decoder> {
+        if let Some(place) = self.decoders.iter().position(|decoder| decoder.proven == proven) {
+            return Ok(self.decoders.swap_remove(place));
+        }
+        let open = self.needed.iter().zip(proven).filter(|(_, proven)| !**proven).map(|(&column, _)| column);
+        let layout = self.shared.layout(&open.collect::<Vec<_>>())?;
+        let decoder = ColumnDecoder::new(Arc::new(layout), self.batch_rows);
+        Ok(Decoder { proven: proven.to_vec(), decoder })
+    }
+
+    /// Decodes pages of the current frame: without predicates and cache until the batch is full, otherwise all of them.
     fn decode(&mut self) -> Result<()> {
         let Some(current) = &mut self.current else {
             return Ok(());
@@ -128,39 +195,44 @@ impl ScanStream {
         let (mut rows, first) = (0, current.next);
         let mut pages = Vec::new();
         while let Some(entry) = frame.entries().get(current.next) {
-            if matches!(&self.rows, Rows::All(decoder) if decoder.rows() >= wanted) {
+            if range.build.is_none() && self.rows.is_full(wanted) {
                 break;
             }
             if entry.block < range.next || u64::from(entry.block) >= range.end {
                 return Err(protocol("block outside of its range or out of order"));
             }
             range.next = entry.block.saturating_add(1);
-            let image = frame.image(current.next).ok_or_else(|| protocol("block without an image"))?;
-            let mut flattened = Vec::new();
-            for tuple in frame.flattened(current.next) {
-                let (offset_number, tuple) = tuple?;
-                flattened.push(Flattened { offset_number, tuple });
-            }
-            let wide = self.wide.iter().filter(|wide| wide.block == entry.block);
-            flattened.extend(wide.map(|wide| Flattened { offset_number: wide.offset_number, tuple: &wide.tuple }));
-            match &mut self.rows {
-                Rows::All(decoder) => {
-                    if let Some(next) = frame.image(current.next + 1) {
+            let image = frame.image(current.next);
+            let next = frame.image(current.next + 1);
+            let flattened = flattened(&frame, current.next, entry, &self.wide)?;
+            match (&mut range.build, &mut self.rows) {
+                (Some((build, decoder)), _) => {
+                    rows += build.append(&mut decoder.decoder, entry, image, &flattened, next)?;
+                }
+                (None, Rows::All(decoder, _)) => {
+                    let image = image.ok_or_else(|| protocol("block without an image"))?;
+                    if let Some(next) = next {
                         prefetch(next);
                     }
                     rows += decoder.append_page(entry.block, image, &entry.visible, &flattened)?;
                 }
-                Rows::Filtered(_) => {
+                (None, Rows::Filtered(_)) => {
+                    let image = image.ok_or_else(|| protocol("block without an image"))?;
                     pages.push(PageRows { block: entry.block, image, rows: entry.visible, flattened });
                 }
             }
             current.next += 1;
         }
-        if let Rows::Filtered(decoder) = &mut self.rows {
-            rows = decoder.append_frame(pages)?;
+        let mut decoded = (current.next - first) as u64;
+        match (&range.build, &mut self.rows) {
+            (Some(_), _) => {
+                decoded = (first..current.next).filter(|&index| frame.image(index).is_some()).count() as u64
+            }
+            (None, Rows::Filtered(decoder)) => rows = decoder.append_frame(pages)?,
+            (None, Rows::All(..)) => {}
         }
-        self.shared.counters.add_decoded((current.next - first) as u64, rows as u64);
-        self.pages_read.add(current.next - first);
+        self.shared.counters.add_decoded(decoded, rows as u64);
+        self.figures.pages.add(decoded as usize);
         if let Some(first) = frame.entries().get(first) {
             self.wide.retain(|wide| !(first.block..range.next).contains(&wide.block));
         }
@@ -176,10 +248,13 @@ impl ScanStream {
             RangeEvent::Pages { range, pages } => self.current = Some(Current { pages, range, next: 0 }),
             RangeEvent::Wide(wide) => self.wide.push(wide),
             RangeEvent::Done { range } => {
-                let before = self.ranges.len();
-                self.ranges.retain(|open| open.number != range);
-                if self.ranges.len() == before {
-                    return Err(protocol("a range that is done is done again"));
+                let place = self.ranges.iter().position(|open| open.number == range);
+                let place = place.ok_or_else(|| protocol("a range that is done is done again"))?;
+                let range = self.ranges.remove(place);
+                if let (Some((build, mut decoder)), Some(cached)) = (range.build, &self.cached) {
+                    let finished = build.finish(cached, &mut decoder.decoder)?;
+                    self.decoders.push(decoder);
+                    self.rows.append_columns(&self.schema, finished, self.batch_rows)?;
                 }
             }
         }
@@ -189,7 +264,10 @@ impl ScanStream {
     /// A batch, if there is a full one; or whatever is left, when no more pages come (`last`).
     fn batch(&mut self, last: bool) -> Result<Option<RecordBatch>> {
         match &mut self.rows {
-            Rows::All(decoder) => {
+            Rows::All(decoder, ready) => {
+                if let Some(batch) = ready.pop_front() {
+                    return Ok(Some(batch));
+                }
                 let rows = decoder.rows();
                 if rows == 0 || (!last && rows < self.batch_rows.min(self.remaining)) {
                     return Ok(None);
@@ -220,10 +298,13 @@ impl ScanStream {
             if let Some(batch) = self.batch(false)? {
                 return Poll::Ready(Ok(Some(batch)));
             }
+            let elapsed = self.metrics.elapsed_compute().clone();
+            let _timer = elapsed.timer();
             self.ask()?;
+            if self.rows.has_batch() {
+                continue;
+            }
             if self.current.is_some() {
-                let elapsed = self.metrics.elapsed_compute().clone();
-                let _timer = elapsed.timer();
                 self.decode()?;
             } else if self.ranges.is_empty() {
                 return Poll::Ready(self.batch(true));
@@ -234,6 +315,59 @@ impl ScanStream {
                     None => return Poll::Ready(Err(Error::Canceled)),
                 };
                 self.accept(event)?;
+            }
+        }
+    }
+}
+
+/// Flattened tuples of an entry: those in the frame, and those that came by message.
+fn flattened<'a>(
+    frame: &PageFrame<'a>,
+    index: usize,
+    entry: &BlockEntry,
+    wide: &'a [WideTuple],
+) -> Result<Vec<Flattened<'a>>> {
+    let mut flattened = Vec::new();
+    for tuple in frame.flattened(index) {
+        let (offset_number, tuple) = tuple?;
+        flattened.push(Flattened { offset_number, tuple });
+    }
+    let wide = wide.iter().filter(|wide| wide.block == entry.block);
+    flattened.extend(wide.map(|wide| Flattened { offset_number: wide.offset_number, tuple: &wide.tuple }));
+    Ok(flattened)
+}
+
+impl Rows {
+    /// Whether a batch of cached rows waits to go out.
+    fn has_batch(&self) -> bool {
+        match self {
+            Self::All(_, ready) => !ready.is_empty(),
+            Self::Filtered(decoder) => decoder.has_batch(),
+        }
+    }
+
+    /// Whether `wanted` rows are decoded, so that no more pages need be.
+    fn is_full(&self, wanted: usize) -> bool {
+        matches!(self, Self::All(decoder, _) if decoder.rows() >= wanted)
+    }
+
+    /// Takes in the columns of a chunk.
+    fn append_columns(&mut self, schema: &SchemaRef, chunk: Finished, batch_rows: usize) -> Result<()> {
+        let Finished { columns, rows, visible } = chunk;
+        match self {
+            Self::Filtered(decoder) => decoder.append_columns(&columns, rows, visible.as_ref()),
+            Self::All(_, ready) => {
+                let columns = if schema.fields().is_empty() { Vec::new() } else { columns };
+                let options = RecordBatchOptions::new().with_row_count(Some(rows));
+                let mut batch = RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)?;
+                if let Some(visible) = visible {
+                    batch = filter_record_batch(&batch, &BooleanArray::new(visible, None))?;
+                }
+                let rows = batch.num_rows();
+                ready.extend(
+                    (0..rows).step_by(batch_rows).map(|start| batch.slice(start, batch_rows.min(rows - start))),
+                );
+                Ok(())
             }
         }
     }

@@ -182,6 +182,12 @@ async fn read(session: &Arc<Session>, reader: &mut Reader) -> Result<()> {
             FromBackend::Hello(_) => return Err(unexpected("hello in an open session")),
             FromBackend::Execute(execute) => run::start(session, execute, Kind::Execute)?,
             FromBackend::Explain(execute) => run::start(session, execute, Kind::Explain)?,
+            FromBackend::Prewarm(execute) => run::start(session, execute, Kind::Prewarm)?,
+            FromBackend::Evict { query, database, relation } => {
+                let evicted = session.engine.cache.evict(database, relation) as u64;
+                session.send(session.cache_report(query, database, evicted));
+            }
+            FromBackend::CacheStatistics { query, database } => session.send(session.cache_report(query, database, 0)),
             FromBackend::Pages { query, range, frame } => session.pages(query, range, frame)?,
             FromBackend::WideTuple { query, range, block, offset_number, tuple } => {
                 session.wide_tuple(query, range, WideTuple { block, offset_number, tuple, accounted: None })?;

@@ -21,8 +21,8 @@ use crate::error::{Error, Result};
 use crate::scan::{PageBytes, RangeEvent, WideTuple};
 use crate::server::Engine;
 use book::{Book, Purpose};
-use fusion_common::{BlockNumber, FrameNumber, QueryId, ScanId};
-use fusion_proto::message::FromEngine;
+use fusion_common::{BlockNumber, FrameNumber, Oid, QueryId, ScanId};
+use fusion_proto::message::{FromEngine, Wanted};
 use fusion_proto::segment::{Frame, Segment};
 use query::{CopiedPages, Inbox, PageFrameGuard};
 use std::collections::{BTreeMap, HashMap};
@@ -180,10 +180,15 @@ impl Session {
         &self,
         query: QueryId,
         scan: ScanId,
-        first_block: BlockNumber,
-        count: u32,
+        (first_block, count): (BlockNumber, u32),
+        wanted: Vec<Wanted>,
         events: mpsc::UnboundedSender<RangeEvent>,
     ) -> Result<u32> {
+        let images = if wanted.is_empty() {
+            count
+        } else {
+            wanted.iter().filter(|wanted| **wanted == Wanted::Image).count() as u32
+        };
         let mut state = self.state();
         let open = state.queries.get_mut(&query).ok_or(Error::Canceled)?;
         let range = open.next_range;
@@ -191,8 +196,8 @@ impl Session {
         if let Some(unread) = open.unread.get_mut(usize::from(scan.0)) {
             *unread = unread.saturating_sub(count);
         }
-        open.ranges.insert(range, Route { scan, events, expected_frames: count.div_ceil(IMAGES_PER_FRAME).max(1) });
-        self.send(FromEngine::ReadRange { query, range, scan, first_block, count });
+        open.ranges.insert(range, Route { scan, events, expected_frames: images.div_ceil(IMAGES_PER_FRAME).max(1) });
+        self.send(FromEngine::ReadRange { query, range, scan, first_block, count, wanted });
         self.distribute(&mut state);
         Ok(range)
     }
@@ -282,6 +287,11 @@ impl Session {
         }
         self.distribute(&mut state);
         Ok(())
+    }
+
+    /// What the column cache holds of a database.
+    fn cache_report(&self, query: QueryId, database: Oid, evicted: u64) -> FromEngine {
+        FromEngine::CacheReport { query, entries: self.engine.cache.entries(database), evicted }
     }
 
     /// Cancels a query; one that is not open has been answered already.

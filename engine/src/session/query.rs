@@ -9,6 +9,7 @@ use crate::metrics::QueryCounters;
 use crate::scan::{PageBytes, PageSource, RangeEvent};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
 use fusion_common::{BlockNumber, QueryId, ScanId};
+use fusion_proto::message::Wanted;
 use fusion_proto::segment::Frame;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -130,9 +131,10 @@ impl PageSource for QueryHandle {
         scan: ScanId,
         first_block: BlockNumber,
         count: u32,
+        wanted: Vec<Wanted>,
         events: mpsc::UnboundedSender<RangeEvent>,
     ) -> Result<u32> {
-        self.session.read_range(self.query, scan, first_block, count, events)
+        self.session.read_range(self.query, scan, (first_block, count), wanted, events)
     }
 }
 

@@ -25,6 +25,7 @@ use fusion_common::{ColumnType, ScanId, SqlError, SqlState};
 use fusion_proto::codec;
 use fusion_proto::message::{Execute, FromEngine};
 use fusion_proto::plan::Plan;
+use futures::StreamExt;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -40,6 +41,8 @@ pub enum Kind {
     Execute,
     /// The physical plan.
     Explain,
+    /// Nothing but that the pages are read, for the cache.
+    Prewarm,
 }
 
 /// Starts a query as a task. An error is the session's; the query's own errors are answered.
@@ -135,6 +138,16 @@ async fn run(handle: &QueryHandle, execute: Execute, kind: Kind) -> Result<FromE
         return Ok(FromEngine::Explained { query: handle.id(), plan });
     }
 
+    if kind == Kind::Prewarm {
+        let mut stream = execute_stream(physical, state.task_ctx())?;
+        while let Some(batch) = stream.next().await {
+            batch?;
+        }
+        timer.end(stage::EXEC);
+        let metrics = Box::new(timer.finish(handle.counters(), String::new()));
+        return Ok(FromEngine::Done { query: handle.id(), metrics });
+    }
+
     let (stream, encoder) = begin(&physical, state.task_ctx(), &lowered.output, &execute)?;
     timer.end(stage::BEGIN);
 
@@ -161,6 +174,8 @@ fn bind_scans(handle: &QueryHandle, plan: &Plan, execute: &Execute) -> Result<Ve
     }
     let source: Arc<dyn PageSource> = Arc::new(handle.clone());
     let scans = plan.scans.iter().zip(&execute.scans).enumerate();
+    let cache = &handle.session().engine().cache;
+    let epoch = cache.begin_query();
     let mut names = HashSet::new();
     scans
         .map(|(index, (def, info))| {
@@ -174,7 +189,8 @@ fn bind_scans(handle: &QueryHandle, plan: &Plan, execute: &Execute) -> Result<Ve
                     names.insert(column.name.clone());
                 }
             }
-            let table = HeapTable::try_new(scan, def, info.clone(), Arc::clone(&source), counters)?;
+            let cache = Some((Arc::clone(cache), epoch));
+            let table = HeapTable::try_new(scan, def, info.clone(), Arc::clone(&source), counters, cache)?;
             Ok(Arc::new(table) as Arc<dyn TableProvider>)
         })
         .collect()

@@ -1,8 +1,9 @@
 //! Hand-built heap pages of a table (id int4, name text), as bufpage.h and htup_details.h draw them.
 
+use fusion_common::limits::BITMAP_WORDS;
 use fusion_common::limits::BLOCK_SIZE;
 use fusion_common::{AttAlign, Attribute};
-use fusion_proto::page_frame::{BITMAP_WORDS, VisibleBitmap};
+use fusion_proto::page_frame::VisibleBitmap;
 use std::sync::Arc;
 
 pub const INT4: Attribute = Attribute { length: 4, align: AttAlign::Int, by_value: true, packable: false };

@@ -246,7 +246,7 @@ impl Backend {
     /// Takes a message in and does what it asks for.
     pub fn step(&mut self) {
         match self.receive().expect("the engine hung up") {
-            FromEngine::ReadRange { query, range, scan, first_block, count } => {
+            FromEngine::ReadRange { query, range, scan, first_block, count, .. } => {
                 self.asked_blocks += u64::from(count);
                 self.ranges.push_back(Range {
                     query,

@@ -69,6 +69,11 @@ impl Relation {
         self.class().relkind as u8
     }
 
+    /// `relpersistence`.
+    pub fn persistence(&self) -> u8 {
+        self.class().relpersistence as u8
+    }
+
     /// `relrowsecurity`.
     pub fn has_row_security(&self) -> bool {
         self.class().relrowsecurity
@@ -245,4 +250,24 @@ pub fn quote_identifier(name: &str) -> String {
 pub fn database_is_utf8() -> bool {
     // SAFETY: reads a global.
     unsafe { pg_sys::GetDatabaseEncoding() == pg_sys::pg_enc::PG_UTF8 as i32 }
+}
+
+/// A relation and all that inherit from it, or are partitions of it, at any depth, each locked for reading.
+pub fn with_children(relid: Oid) -> Vec<Oid> {
+    // pg_inherits.h, which pgrx has no binding for.
+    unsafe extern "C-unwind" {
+        fn find_all_inheritors(
+            parent: pg_sys::Oid,
+            lock: pg_sys::LOCKMODE,
+            parents: *mut *mut pg_sys::List,
+        ) -> *mut pg_sys::List;
+    }
+    // SAFETY: main thread, in a transaction; the result is a list of OIDs in the current memory context.
+    unsafe {
+        let lock = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
+        let list = pg_sys::ffi::pg_guard_ffi_boundary(|| {
+            find_all_inheritors(pg_sys::Oid::from(relid), lock, std::ptr::null_mut())
+        });
+        pgrx::PgList::<pg_sys::Oid>::from_pg(list).iter_oid().map(|relid| relid.to_u32()).collect()
+    }
 }

@@ -12,8 +12,10 @@
 //!   without destructors, inside one guard for the whole page.
 //! - Backend's main thread only; the relation is locked by the query that reads it.
 
+use super::visibility;
 use fusion_common::limits::{BLOCK_SIZE, MAX_HEAP_TUPLES_PER_PAGE};
 use fusion_common::{BlockNumber, Lsn};
+use fusion_proto::message::CacheInfo;
 use fusion_proto::page_frame::VisibleBitmap;
 use pgrx::pg_sys;
 use pgrx::pg_sys::ffi::pg_guard_ffi_boundary;
@@ -30,11 +32,13 @@ pub struct HeapReader {
 /// What the snapshot sees of a page that was read.
 #[derive(Clone, Copy, Debug)]
 pub struct PageContents {
-    /// LSN of the image.
+    /// LSN of the page.
     pub lsn: Lsn,
-    /// Whether all its tuples are visible to everyone (PD_ALL_VISIBLE).
+    /// Whether all its tuples are visible to everyone (PD_ALL_VISIBLE, where that speaks for the snapshot).
     pub all_visible: bool,
-    /// Number of visible line pointers.
+    /// Whether the image was copied: the LSN is not the known one.
+    pub copied: bool,
+    /// Number of visible line pointers; not counted where the page is all-visible and was not copied, likewise `visible`.
     pub visible_count: u16,
     /// The visible line pointers.
     pub visible: VisibleBitmap,
@@ -70,6 +74,12 @@ impl HeapReader {
         unsafe { (*self.scan).rs_nblocks }
     }
 
+    /// What proves cached columns of the relation fresh, as of now; None where nothing can.
+    pub fn cache_info(&self) -> Option<CacheInfo> {
+        // SAFETY: the relation is open, and locked by the query.
+        unsafe { visibility::cache_info(self.relation, self.blocks()) }
+    }
+
     /// The relation's tuple descriptor.
     pub fn tuple_descriptor(&self) -> pg_sys::TupleDesc {
         // SAFETY: the relation is open.
@@ -88,9 +98,9 @@ impl HeapReader {
         unsafe { (*(*self.relation).rd_rel).reltoastrelid != pg_sys::InvalidOid }
     }
 
-    /// Copies `block` into `image` (`BLOCK_SIZE` bytes) and tells what the snapshot sees of it.
-    pub fn read(&mut self, block: BlockNumber, image: &mut [u8]) -> PageContents {
-        let (contents, buffer) = self.load(block, image, false);
+    /// Copies `block` into `image` (`BLOCK_SIZE` bytes), unless its page LSN is `known`, and tells what the snapshot sees of it.
+    pub fn read(&mut self, block: BlockNumber, known: Option<Lsn>, image: &mut [u8]) -> PageContents {
+        let (contents, buffer) = self.load(block, known, image, false);
         debug_assert_eq!(buffer, pg_sys::InvalidBuffer as pg_sys::Buffer);
         contents
     }
@@ -99,10 +109,11 @@ impl HeapReader {
     pub fn read_pinned<R>(
         &mut self,
         block: BlockNumber,
+        known: Option<Lsn>,
         image: &mut [u8],
         visit: impl FnOnce(&PageContents, &PinnedPage) -> R,
     ) -> (PageContents, R) {
-        let (contents, buffer) = self.load(block, image, true);
+        let (contents, buffer) = self.load(block, known, image, true);
         // SAFETY: `load` has left the buffer pinned; an ERROR in `visit` leaves the pin to the resource owner.
         unsafe {
             let result = visit(&contents, &PinnedPage { page: pg_sys::BufferGetPage(buffer) });
@@ -111,12 +122,18 @@ impl HeapReader {
         }
     }
 
-    fn load(&mut self, block: BlockNumber, image: &mut [u8], keep_pin: bool) -> (PageContents, pg_sys::Buffer) {
+    fn load(
+        &mut self,
+        block: BlockNumber,
+        known: Option<Lsn>,
+        image: &mut [u8],
+        keep_pin: bool,
+    ) -> (PageContents, pg_sys::Buffer) {
         assert_eq!(image.len(), BLOCK_SIZE);
         let (relation, scan, trusts_all_visible) = (self.relation, self.scan, self.trusts_all_visible);
-        let image = image.as_mut_ptr();
+        let target = Target { image: image.as_mut_ptr(), known };
         // SAFETY: main thread; `load` has no destructors to be skipped. The scan is ours alone, the image has BLOCK_SIZE bytes.
-        unsafe { pg_guard_ffi_boundary(|| load(relation, scan, block, image, trusts_all_visible, keep_pin)) }
+        unsafe { pg_guard_ffi_boundary(|| load(relation, scan, block, target, trusts_all_visible, keep_pin)) }
     }
 
     /// Ends the scan and closes the relation, keeping the lock.
@@ -130,16 +147,42 @@ impl HeapReader {
     }
 }
 
-/// Pins `block`, finds what is visible, copies it to `image`, and releases the pin unless it is to be kept; then the buffer is
+/// Where a page is copied to, unless it has the known LSN.
+#[derive(Clone, Copy)]
+struct Target {
+    /// `BLOCK_SIZE` writable bytes.
+    image: *mut u8,
+    known: Option<Lsn>,
+}
+
+impl Target {
+    /// Copies `page`; returns its LSN, and whether it was copied.
+    ///
+    /// # Safety
+    /// `page` is pinned and share-locked.
+    unsafe fn copy(self, page: *const u8) -> (Lsn, bool) {
+        // SAFETY: as the caller's, and the target's.
+        unsafe {
+            let lsn = page_lsn(page);
+            let differs = self.known != Some(lsn);
+            if differs {
+                std::ptr::copy_nonoverlapping(page, self.image, BLOCK_SIZE);
+            }
+            (lsn, differs)
+        }
+    }
+}
+
+/// Pins `block`, finds what is visible, copies it, and releases the pin unless it is to be kept; then the buffer is
 /// returned, otherwise `InvalidBuffer`.
 ///
 /// # Safety
-/// `scan` is a page-mode scan of `relation` with no buffer pinned, `image` points to `BLOCK_SIZE` writable bytes. Called under a guard.
+/// `scan` is a page-mode scan of `relation` with no buffer pinned. Called under a guard.
 unsafe fn load(
     relation: pg_sys::Relation,
     scan: pg_sys::HeapScanDesc,
     block: BlockNumber,
-    image: *mut u8,
+    target: Target,
     trusts_all_visible: bool,
     keep_pin: bool,
 ) -> (PageContents, pg_sys::Buffer) {
@@ -154,34 +197,35 @@ unsafe fn load(
             (*scan).rs_strategy,
         );
         let page = pg_sys::BufferGetPage(buffer).cast::<u8>();
+        let (mut lsn, mut copied) = (0, false);
         // A first look without the lock, to spare other pages the lock; under it the flag is looked at again.
         let mut all_visible = trusts_all_visible && is_all_visible(page);
         if all_visible {
             raw::LockBuffer(buffer, pg_sys::BUFFER_LOCK_SHARE as _);
             all_visible = is_all_visible(page);
             if all_visible {
-                std::ptr::copy_nonoverlapping(page, image, BLOCK_SIZE);
+                (lsn, copied) = target.copy(page);
             }
             raw::LockBuffer(buffer, pg_sys::BUFFER_LOCK_UNLOCK as _);
         }
-        let (visible, visible_count) = if all_visible {
-            normal_line_pointers(image)
-        } else {
-            buffer = prepare_pagescan(scan, block, buffer);
-            let page = pg_sys::BufferGetPage(buffer).cast::<u8>();
-            raw::LockBuffer(buffer, pg_sys::BUFFER_LOCK_SHARE as _);
-            std::ptr::copy_nonoverlapping(page, image, BLOCK_SIZE);
-            raw::LockBuffer(buffer, pg_sys::BUFFER_LOCK_UNLOCK as _);
-            (*scan).rs_cbuf = pg_sys::InvalidBuffer as pg_sys::Buffer;
-            visible_tuples(scan)
+        let (visible, visible_count) = match (all_visible, copied) {
+            (true, true) => normal_line_pointers(target.image),
+            (true, false) => (VisibleBitmap::default(), 0),
+            (false, _) => {
+                buffer = prepare_pagescan(scan, block, buffer);
+                let page = pg_sys::BufferGetPage(buffer).cast::<u8>();
+                raw::LockBuffer(buffer, pg_sys::BUFFER_LOCK_SHARE as _);
+                (lsn, copied) = target.copy(page);
+                raw::LockBuffer(buffer, pg_sys::BUFFER_LOCK_UNLOCK as _);
+                (*scan).rs_cbuf = pg_sys::InvalidBuffer as pg_sys::Buffer;
+                visible_tuples(scan)
+            }
         };
         if !keep_pin {
             raw::ReleaseBuffer(buffer);
             buffer = pg_sys::InvalidBuffer as pg_sys::Buffer;
         }
-        let contents =
-            PageContents { lsn: page_lsn(image), all_visible: is_all_visible(image), visible_count, visible };
-        (contents, buffer)
+        (PageContents { lsn, all_visible, copied, visible_count, visible }, buffer)
     }
 }
 

@@ -16,6 +16,8 @@ pub mod node;
 pub mod planner;
 pub mod process;
 pub mod query;
+pub mod rights;
 pub mod statistics;
 pub mod tuple;
+pub mod visibility;
 pub mod wait;

@@ -11,7 +11,7 @@
 
 mod cost;
 pub mod foreign;
-mod leaves;
+pub mod leaves;
 pub mod native;
 pub mod plan;
 
@@ -198,7 +198,7 @@ pub fn part_reason(what: &str) -> String {
 }
 
 /// Whether the engine may be used at all here and now.
-fn usable() -> Result<(), Refusal> {
+pub fn usable() -> Result<(), Refusal> {
     let reason = if !guc::enabled() {
         "fusion.enabled is off"
     } else if !catalog::database_is_utf8() {

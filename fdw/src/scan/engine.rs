@@ -95,7 +95,7 @@ unsafe fn scan_info(feed: &Feed, relation: &PrivateRelation) -> Result<ScanInfo>
     }
     // SAFETY: as above.
     let attributes = unsafe { tuple::layout(descriptor, count) };
-    Ok(ScanInfo { blocks: feed.blocks(), attributes, columns })
+    Ok(ScanInfo { blocks: feed.blocks(), attributes, columns, cache: feed.cache_info().map(Box::new) })
 }
 
 impl EngineRun {
@@ -112,7 +112,32 @@ impl EngineRun {
     ) -> Result<Self> {
         // SAFETY: as the caller's.
         let (request, feeds) = unsafe { request(private, snapshot, params, output, analyze)? };
-        let query = match session::execute(request) {
+        Self::open(request, feeds, session::execute)
+    }
+
+    /// Opens the relations and has the engine read them into its cache. No rows come.
+    ///
+    /// # Errors
+    /// 22023 where nothing of a relation can be kept.
+    ///
+    /// # Safety
+    /// As for [`request`].
+    pub unsafe fn prewarm(private: &Private, snapshot: pg_sys::Snapshot) -> Result<Self> {
+        // SAFETY: as the caller's.
+        let (request, feeds) = unsafe { request(private, snapshot, Vec::new(), &[], false)? };
+        let mut scans = request.scans.iter().zip(&private.relations);
+        if let Some((_, relation)) = scans.find(|(scan, _)| scan.cache.is_none()) {
+            feeds.into_iter().for_each(Feed::end);
+            let message = format!("{} cannot be held in the column cache", relation.name);
+            let detail = "Its changes are not logged, or it was created or rewritten by this transaction.";
+            return Err(SqlError::new(SqlState::INVALID_PARAMETER_VALUE, message).with_detail(detail));
+        }
+        Self::open(request, feeds, session::prewarm)
+    }
+
+    fn open(request: Request, feeds: Vec<Feed>, send: impl FnOnce(Request) -> Result<Query>) -> Result<Self> {
+        let output = request.output.clone();
+        let query = match send(request) {
             Ok(query) => query,
             Err(error) => {
                 feeds.into_iter().for_each(Feed::end);
@@ -124,7 +149,7 @@ impl EngineRun {
             feeds,
             ranges: VecDeque::new(),
             grants: Vec::new(),
-            rows: Rows::new(output),
+            rows: Rows::new(&output),
             metrics: None,
             returned_rows: false,
             ended: false,
@@ -175,9 +200,10 @@ impl EngineRun {
 
     fn handle(&mut self, event: Event) -> Result<()> {
         match event {
-            Event::ReadRange { range, scan, first_block, count } => {
+            Event::ReadRange { range, scan, first_block, count, wanted } => {
                 let end = first_block.saturating_add(count);
-                self.ranges.push_back(Range { id: range, scan: usize::from(scan.0), next: first_block, end });
+                let (scan, wanted) = (usize::from(scan.0), wanted.into_iter());
+                self.ranges.push_back(Range { id: range, scan, next: first_block, end, wanted });
             }
             Event::Grant(frame) => self.grants.push(frame),
             Event::Tuples(frame) => self.rows.push_frame(frame)?,

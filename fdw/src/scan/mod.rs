@@ -25,7 +25,7 @@ use crate::pg::tuple::{self, ResultSlot};
 use crate::route::plan::Private;
 use crate::session;
 use crate::translate::constant;
-use engine::EngineRun;
+pub use engine::EngineRun;
 use fusion_common::{Attribute, SqlError, SqlState, TypeRef};
 use fusion_proto::message::QueryMetrics;
 use fusion_proto::plan::Value;

@@ -16,7 +16,7 @@ use fusion_common::limits::MAX_SESSION_QUERIES;
 use fusion_common::{BlockNumber, FrameNumber, QueryId, Result, ScanId, SqlError, SqlState};
 use fusion_proto::Error;
 use fusion_proto::codec::{self, Decoder};
-use fusion_proto::message::{EngineStatus, FromBackend, FromEngine, QueryMetrics};
+use fusion_proto::message::{CacheEntry, EngineStatus, FromBackend, FromEngine, QueryMetrics, Wanted};
 use fusion_proto::segment::{self, Segment};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, Shutdown};
@@ -47,6 +47,8 @@ pub enum Delivery {
         first_block: BlockNumber,
         /// How many.
         count: u32,
+        /// What of each; empty: images.
+        wanted: Vec<Wanted>,
     },
     /// A frame to be filled with pages.
     Grant(segment::Frame),
@@ -60,11 +62,13 @@ pub enum Delivery {
     Failed(SqlError),
     /// The end of an `Explain`.
     Explained(String),
+    /// The end of an `Evict` or a `CacheStatistics`: what the cache holds, and bytes thrown out.
+    CacheReport(Vec<CacheEntry>, u64),
 }
 
 impl Delivery {
     fn is_end(&self) -> bool {
-        matches!(self, Self::Done(_) | Self::Failed(_) | Self::Explained(_))
+        matches!(self, Self::Done(_) | Self::Failed(_) | Self::Explained(_) | Self::CacheReport(..))
     }
 
     fn wide_bytes(&self) -> usize {
@@ -288,8 +292,8 @@ impl Connection {
 
     fn dispatch(&mut self, message: FromEngine) -> fusion_proto::Result<()> {
         let (query, delivery) = match message {
-            FromEngine::ReadRange { query, range, scan, first_block, count } => {
-                (query, Delivery::ReadRange { range, scan, first_block, count })
+            FromEngine::ReadRange { query, range, scan, first_block, count, wanted } => {
+                (query, Delivery::ReadRange { range, scan, first_block, count, wanted })
             }
             FromEngine::Grant { query, frame } => (query, Delivery::Grant(self.hold(frame)?)),
             FromEngine::Tuples { query, frame } => (query, Delivery::Tuples(self.hold(frame)?)),
@@ -297,6 +301,7 @@ impl Connection {
             FromEngine::Done { query, metrics } => (query, Delivery::Done(metrics)),
             FromEngine::Failed { query, error } => (query, Delivery::Failed(error)),
             FromEngine::Explained { query, plan } => (query, Delivery::Explained(plan)),
+            FromEngine::CacheReport { query, entries, evicted } => (query, Delivery::CacheReport(entries, evicted)),
             FromEngine::Status(status) => return self.answer(status),
             FromEngine::Welcome { .. } | FromEngine::Refused(_) => {
                 return Err(Error::Unexpected("handshake in an open session"));

@@ -22,8 +22,8 @@ mod connection;
 use crate::error::Result;
 use crate::pg;
 use connection::{Connection, Delivery};
-use fusion_common::{Attribute, BlockNumber, QueryId, ScanId, SqlError, SqlState};
-use fusion_proto::message::{EngineStatus, Execute, FromBackend, QueryMetrics, ScanInfo};
+use fusion_common::{Attribute, BlockNumber, Oid, QueryId, ScanId, SqlError, SqlState};
+use fusion_proto::message::{CacheEntry, EngineStatus, Execute, FromBackend, QueryMetrics, ScanInfo, Wanted};
 use fusion_proto::plan::Value;
 use fusion_proto::segment;
 use std::cell::RefCell;
@@ -76,6 +76,8 @@ pub enum Event {
         first_block: BlockNumber,
         /// How many, at most `CHUNK_BLOCKS`.
         count: u32,
+        /// What of each block; empty: images.
+        wanted: Vec<Wanted>,
     },
     /// A frame to fill with pages and to send by [`Query::send_pages`].
     Grant(Frame),
@@ -142,6 +144,35 @@ pub fn explain(request: Request) -> Result<String> {
             Delivery::Explained(plan) => return Ok(plan),
             Delivery::Failed(error) => return Err(error),
             // Nothing else is sent for an Explain; a frame would go back by its drop.
+            other => drop(query.event(other)),
+        }
+    }
+}
+
+/// Has the columns of a request, whose plan is one scan, read into the column cache. No rows come.
+pub fn prewarm(request: Request) -> Result<Query> {
+    open(|id| FromBackend::Prewarm(request.with_id(id)))
+}
+
+/// Throws the cached columns of a relation of this database out, or those of all. Returns their bytes.
+pub fn evict(relation: Option<Oid>) -> Result<u64> {
+    let database = pg::process::database();
+    cache_report(|query| FromBackend::Evict { query, database, relation }).map(|(_, evicted)| evicted)
+}
+
+/// What the column cache holds of this database.
+pub fn cache_statistics() -> Result<Vec<CacheEntry>> {
+    let database = pg::process::database();
+    cache_report(|query| FromBackend::CacheStatistics { query, database }).map(|(entries, _)| entries)
+}
+
+fn cache_report(ask: impl FnOnce(QueryId) -> FromBackend) -> Result<(Vec<CacheEntry>, u64)> {
+    let mut query = open(ask)?;
+    loop {
+        match query.wait_for_delivery()? {
+            Delivery::CacheReport(entries, evicted) => return Ok((entries, evicted)),
+            Delivery::Failed(error) => return Err(error),
+            // Nothing else is sent for these; a frame would go back by its drop.
             other => drop(query.event(other)),
         }
     }
@@ -234,19 +265,19 @@ impl Query {
     fn event(&mut self, delivery: Delivery) -> Result<Event> {
         let frame = |frame| Frame { frame: Some(frame), connection: Rc::clone(&self.connection) };
         let event = match delivery {
-            Delivery::ReadRange { range, scan, first_block, count } => {
-                Event::ReadRange { range, scan, first_block, count }
+            Delivery::ReadRange { range, scan, first_block, count, wanted } => {
+                Event::ReadRange { range, scan, first_block, count, wanted }
             }
             Delivery::Grant(granted) => Event::Grant(frame(granted)),
             Delivery::Tuples(rows) => Event::Tuples(frame(rows)),
             Delivery::WideRow(tuple) => Event::WideRow(tuple),
             Delivery::Done(metrics) => Event::Done(metrics),
             Delivery::Failed(error) => Event::Failed(error),
-            Delivery::Explained(_) => {
+            Delivery::Explained(_) | Delivery::CacheReport(..) => {
                 self.ended = true;
                 return Err(SqlError::new(
                     SqlState::PROTOCOL_VIOLATION,
-                    "the fusion engine explained a query instead of running it",
+                    "the fusion engine answered another question than it was asked",
                 ));
             }
         };

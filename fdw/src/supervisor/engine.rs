@@ -58,6 +58,7 @@ impl Engine {
             .args(["--restarts", &restarts.to_string()])
             .args(["--threads", &threads().to_string()])
             .args(["--memory-limit-mb", &memory_limit_mb().to_string()])
+            .args(["--cache-size-mb", &cache_size_mb().to_string()])
             .env_remove("RUST_BACKTRACE")
             .env_remove("RUST_LIB_BACKTRACE")
             .stdin(Stdio::piped())
@@ -212,7 +213,11 @@ fn threads() -> u32 {
 }
 
 fn memory_limit_mb() -> u64 {
-    guc::memory_limit_mb().unwrap_or_else(|| machine_memory_mb() / 4).max(1)
+    guc::memory_limit_mb().unwrap_or_else(|| machine_memory_mb() / 2).max(1)
+}
+
+fn cache_size_mb() -> u64 {
+    guc::cache_size_mb().unwrap_or_else(|| machine_memory_mb() / 4)
 }
 
 /// Memory of this machine, or of the control group that it runs in if that has less, MiB.

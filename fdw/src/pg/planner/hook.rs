@@ -1,5 +1,6 @@
 //! Calling planners: the hook, the next planner behind it, and a statement's text from parser to plan.
 
+use fusion_common::SqlError;
 use pgrx::pg_sys;
 use std::ffi::CString;
 
@@ -55,6 +56,35 @@ pub unsafe fn plan_natively(query: *mut pg_sys::Query, args: PlannerArgs) -> *mu
 /// # Safety
 /// Called in a transaction.
 pub unsafe fn plan_text(text: &str) -> Result<(), String> {
+    // SAFETY: as the caller's.
+    unsafe {
+        let (queries, text) = rewrite_text(text)?;
+        for query in pgrx::PgList::<pg_sys::Query>::from_pg(queries).iter_ptr() {
+            if (*query).commandType == pg_sys::CmdType::CMD_UTILITY {
+                return Err("a utility statement has no route".to_owned());
+            }
+            const CURSOR_OPT_PARALLEL_OK: i32 = 0x0800;
+            pg_sys::pg_plan_query(query, text, CURSOR_OPT_PARALLEL_OK, std::ptr::null_mut());
+        }
+        Ok(())
+    }
+}
+
+/// Parses, analyses and rewrites the one SELECT in `text`; gives the text as it lives beside the query.
+///
+/// # Safety
+/// Called in a transaction.
+pub unsafe fn analyze_text(text: &str) -> Result<(*mut pg_sys::Query, *const std::ffi::c_char), SqlError> {
+    // SAFETY: as the caller's.
+    unsafe {
+        let (queries, text) = rewrite_text(text).map_err(SqlError::internal)?;
+        let query = pgrx::PgList::<pg_sys::Query>::from_pg(queries).get_ptr(0);
+        Ok((query.ok_or_else(|| SqlError::internal("a statement that is none"))?, text))
+    }
+}
+
+/// The rewritten queries of the one statement in `text`, and its copy.
+unsafe fn rewrite_text(text: &str) -> Result<(*mut pg_sys::List, *const std::ffi::c_char), String> {
     let text = CString::new(text).map_err(|_| "query contains a zero byte".to_owned())?;
     // SAFETY: trees made here, in the current context.
     unsafe {
@@ -65,13 +95,6 @@ pub unsafe fn plan_text(text: &str) -> Result<(), String> {
         };
         let queries =
             pg_sys::pg_analyze_and_rewrite_fixedparams(statement, text, std::ptr::null(), 0, std::ptr::null_mut());
-        for query in pgrx::PgList::<pg_sys::Query>::from_pg(queries).iter_ptr() {
-            if (*query).commandType == pg_sys::CmdType::CMD_UTILITY {
-                return Err("a utility statement has no route".to_owned());
-            }
-            const CURSOR_OPT_PARALLEL_OK: i32 = 0x0800;
-            pg_sys::pg_plan_query(query, text, CURSOR_OPT_PARALLEL_OK, std::ptr::null_mut());
-        }
-        Ok(())
+        Ok((queries, text))
     }
 }
