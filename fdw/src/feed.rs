@@ -76,8 +76,8 @@ impl Feed {
         self.reader.cache_info()
     }
 
-    /// Fills `frame` with as many blocks of `range` as fit, and sends it. Returns whether the range is done.
-    pub fn send_frame(&mut self, query: &mut Query, range: &mut Range, mut frame: Frame) -> Result<bool> {
+    /// Fills `frame` with as many blocks of `range` as fit, and queues it for the engine. Returns whether the range is done.
+    pub fn fill_frame(&mut self, query: &mut Query, range: &mut Range, mut frame: Frame) -> Result<bool> {
         let mut writer = PageFrameWriter::new(frame.bytes_mut())?;
         let end = range.end.min(self.reader.blocks());
         let mut wide = Vec::new();
@@ -98,7 +98,7 @@ impl Feed {
             query.send_wide_tuple(range.id, block, offset_number, tuple)?;
         }
         let last = range.next >= end;
-        query.send_pages(range.id, frame, last)?;
+        query.queue_pages(range.id, frame, last)?;
         Ok(last)
     }
 

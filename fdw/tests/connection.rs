@@ -140,7 +140,8 @@ fn a_frame_may_come_again_after_it_went_back_and_not_before() {
     engine.say(&[grant(query, 5)]);
     connection.pump();
     let frame = take_grant(&mut connection, query);
-    connection.send_pages(query, 0, frame, false).unwrap();
+    connection.queue_pages(query, 0, frame, false).unwrap();
+    connection.pump();
     engine.say(&[grant(query, 5)]);
     connection.pump();
     assert!(connection.lost().is_none());

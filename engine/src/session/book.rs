@@ -127,6 +127,17 @@ impl Book {
         Some(frame)
     }
 
+    /// How many frames [`Self::take`] would give a query now.
+    pub fn available(&self, query: QueryId, purpose: Purpose) -> usize {
+        let Some(held) = self.held.get(&query).and_then(|held| held.get(purpose as usize)) else { return 0 };
+        let frames = self.slots.len();
+        let most = (frames * MAX_EIGHTHS[purpose as usize] / 8).max(MIN_OF_PURPOSE);
+        let extra = self.extra();
+        let unreserved = frames.saturating_sub(self.held.len() * MIN_QUERY_FRAMES + extra);
+        let beyond = most.saturating_sub((*held).max(MIN_OF_PURPOSE)).min(unreserved).min((frames / 2).saturating_sub(extra));
+        (beyond + MIN_OF_PURPOSE.saturating_sub(*held)).min(self.free.len())
+    }
+
     /// Makes a taken frame the backend's. The number goes into the message.
     pub fn lend(&mut self, frame: Frame) -> FrameNumber {
         let number = frame.number();
@@ -215,6 +226,7 @@ mod tests {
             let number = book.lend(frame);
             received.push(book.receive(number, query).unwrap());
             assert_eq!(book.is_crowded(query), count > 3, "{count} of 6");
+            assert_eq!(book.available(query, Purpose::Pages), 6 - count);
         }
         received.into_iter().for_each(|frame| book.give_back(frame));
         assert!(!book.is_crowded(query));

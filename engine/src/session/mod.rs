@@ -21,6 +21,7 @@ use crate::error::{Error, Result};
 use crate::scan::{PageBytes, RangeEvent, WideTuple};
 use crate::server::Engine;
 use book::{Book, Purpose};
+use fusion_common::limits::CHUNK_BLOCKS;
 use fusion_common::{BlockNumber, FrameNumber, Oid, QueryId, ScanId};
 use fusion_proto::message::{FromEngine, Wanted};
 use fusion_proto::segment::{Frame, Segment};
@@ -38,6 +39,9 @@ pub const MAX_QUEUED_WIDE_ROWS: usize = 2;
 
 /// Page images that fit in a frame: how many frames a range needs at least.
 const IMAGES_PER_FRAME: u32 = 32;
+
+/// Frames with the images of a whole chunk.
+const FRAMES_OF_CHUNK: usize = CHUNK_BLOCKS.div_ceil(IMAGES_PER_FRAME) as usize;
 
 /// A message on its way out, with what is to be released when it has been written.
 #[derive(Debug)]
@@ -140,7 +144,10 @@ impl Session {
     /// Hands free frames to the queries that have ranges under way, and wakes those that wait for one to fill.
     fn distribute(&self, state: &mut State) {
         for (&query, open) in &mut state.queries {
-            while open.granted < open.wanted() {
+            // One by one they would wake the backend up as often, and it would fill and send them one by one.
+            let can_wait = open.granted >= FRAMES_OF_CHUNK
+                && state.book.available(query, Purpose::Pages) < FRAMES_OF_CHUNK;
+            while !can_wait && open.granted < open.wanted() {
                 let Some(frame) = state.book.take(query, Purpose::Pages) else { break };
                 let frame = state.book.lend(frame);
                 open.granted += 1;

@@ -183,19 +183,27 @@ impl EngineRun {
         self.metrics.take()
     }
 
-    /// Sends one frame of pages if the engine waits for one and has granted one.
+    /// Fills the frames of the oldest range, as far as frames are granted, and sends them together: the engine decodes a chunk at a time, and waking
+    /// it up costs as much as reading several pages. Returns whether anything was sent.
     fn feed(&mut self) -> Result<bool> {
         let Some(range) = self.ranges.front_mut() else { return Ok(false) };
-        let Some(frame) = self.grants.pop() else { return Ok(false) };
         let feed = self
             .feeds
             .get_mut(range.scan)
             .ok_or_else(|| SqlError::new(SqlState::PROTOCOL_VIOLATION, "the engine asked for an unknown scan"))?;
-        crate::pg::wait::check_for_interrupts();
-        if feed.send_frame(&mut self.query, range, frame)? {
-            self.ranges.pop_front();
+        let mut fed = false;
+        while let Some(frame) = self.grants.pop() {
+            crate::pg::wait::check_for_interrupts();
+            fed = true;
+            if feed.fill_frame(&mut self.query, range, frame)? {
+                self.ranges.pop_front();
+                break;
+            }
         }
-        Ok(true)
+        if fed {
+            self.query.flush()?;
+        }
+        Ok(fed)
     }
 
     fn handle(&mut self, event: Event) -> Result<()> {

@@ -176,33 +176,33 @@ impl Connection {
 
     /// Queues a message and sends what the kernel takes. An error means that the message was not queued.
     pub fn send(&mut self, message: &FromBackend) -> Result<()> {
-        self.send_all(std::slice::from_ref(message))
-    }
-
-    /// As [`Self::send`], for several messages at once: the engine wakes up once.
-    fn send_all(&mut self, messages: &[FromBackend]) -> Result<()> {
-        if let Some(lost) = &self.lost {
-            return Err(lost.clone());
-        }
-        let mut bytes = Vec::new();
-        for message in messages {
-            codec::encode(message, &mut bytes)?;
-        }
-        if self.backlog() == 0 {
-            self.out = bytes;
-            self.sent = 0;
-        } else {
-            self.out.extend_from_slice(&bytes);
-        }
+        self.queue(message)?;
         self.flush();
         Ok(())
     }
 
-    /// Gives a filled frame to the engine, the `last` of its range or not.
-    pub fn send_pages(&mut self, query: QueryId, range: u32, frame: segment::Frame, last: bool) -> Result<()> {
-        let messages =
-            [FromBackend::Pages { query, range, frame: self.forget(frame) }, FromBackend::RangeDone { query, range }];
-        self.send_all(if last { &messages } else { &messages[..1] })
+    /// Queues a message, to be sent with the next one that is, or by [`Self::pump`]: the engine wakes up once for all of them.
+    fn queue(&mut self, message: &FromBackend) -> Result<()> {
+        if let Some(lost) = &self.lost {
+            return Err(lost.clone());
+        }
+        if self.backlog() == 0 {
+            self.out.clear();
+            self.sent = 0;
+        }
+        let before = self.out.len();
+        codec::encode(message, &mut self.out).inspect_err(|_| self.out.truncate(before))?;
+        Ok(())
+    }
+
+    /// Gives a filled frame to the engine, the `last` of its range or not. It is on its way after [`Self::pump`].
+    pub fn queue_pages(&mut self, query: QueryId, range: u32, frame: segment::Frame, last: bool) -> Result<()> {
+        let frame = self.forget(frame);
+        self.queue(&FromBackend::Pages { query, range, frame })?;
+        if last {
+            self.queue(&FromBackend::RangeDone { query, range })?;
+        }
+        Ok(())
     }
 
     /// Gives a frame back. On a lost connection there is nobody to give it to, and that is no error.
@@ -269,7 +269,8 @@ impl Connection {
         }
     }
 
-    fn flush(&mut self) {
+    /// Sends what the kernel takes of what is queued.
+    pub fn flush(&mut self) {
         while self.sent < self.out.len() && !self.deaf {
             match rustix::net::send(&self.socket, &self.out[self.sent..], SendFlags::NOSIGNAL) {
                 Ok(count) => self.sent += count,

@@ -4,7 +4,7 @@
 //! [`connection`](self::connection); here it meets PostgreSQL's waits.
 //!
 //! ```text
-//! scan, feed ── Query::next / send_pages … ── Rc<RefCell<Connection>> ── socket ── engine
+//! scan, feed ── Query::next / queue_pages … ── Rc<RefCell<Connection>> ── socket ── engine
 //!               Frame (returns itself on drop) ──┘
 //! ```
 //!
@@ -79,7 +79,7 @@ pub enum Event {
         /// What of each block; empty: images.
         wanted: Vec<Wanted>,
     },
-    /// A frame to fill with pages and to send by [`Query::send_pages`].
+    /// A frame to fill with pages and to send by [`Query::queue_pages`].
     Grant(Frame),
     /// Result rows, see `fusion_proto::tuple_frame`; not checked yet.
     Tuples(Frame),
@@ -210,14 +210,20 @@ impl Query {
         self.try_take()?.map(|delivery| self.event(delivery)).transpose()
     }
 
-    /// Gives a granted frame, filled with blocks of `range`, to the engine.
-    pub fn send_pages(&mut self, range: u32, mut frame: Frame, last: bool) -> Result<()> {
+    /// Gives a granted frame, filled with blocks of `range`, to the engine. It is sent with what follows, at the latest by [`Query::try_next`].
+    pub fn queue_pages(&mut self, range: u32, mut frame: Frame, last: bool) -> Result<()> {
         if !Rc::ptr_eq(&self.connection, &frame.connection) {
             return Err(SqlError::internal("frame of another fusion session"));
         }
-        if let Some(taken) = frame.frame.take() {
-            self.connection.borrow_mut().send_pages(self.id, range, taken, last)?;
+        match frame.frame.take() {
+            Some(taken) => self.connection.borrow_mut().queue_pages(self.id, range, taken, last),
+            None => Ok(()),
         }
+    }
+
+    /// Sends what was queued; waits while the engine takes nothing.
+    pub fn flush(&mut self) -> Result<()> {
+        self.connection.borrow_mut().flush();
         self.wait_for_backlog()
     }
 
