@@ -13,13 +13,17 @@ use datafusion::{datasource::MemTable, error::DataFusionError, prelude::SessionC
 use tpchgen::{
     dates::TPCHDate,
     decimal::TPCHDecimal,
+    distribution::Distributions,
     generators::{
         Customer, CustomerGenerator, LineItem, LineItemGenerator, Nation, NationGenerator, Order, OrderGenerator, Part,
         PartGenerator, PartSupp, PartSuppGenerator, Region, RegionGenerator, Supplier, SupplierGenerator,
     },
+    text::TextPool,
 };
 
 pub const BATCH_ROWS: usize = 8192;
+/// Of the text that comments are cut from; another size gives other comments than the loader's.
+const POOL_BYTES: i32 = 300 << 20;
 const PRECISION: u8 = 15;
 const SCALE: i8 = 2;
 
@@ -30,14 +34,25 @@ type Columns = std::result::Result<Vec<(&'static str, ArrayRef)>, ArrowError>;
 /// Makes all tables of a scale factor, and says on standard error which one is being made.
 pub fn register(context: &SessionContext, scale: f64, threads: usize) -> Result<()> {
     let parts = i32::try_from(threads).unwrap_or(1);
-    add(context, "lineitem", parts, |part| LineItemGenerator::new(scale, part, parts).iter(), lineitem)?;
-    add(context, "orders", parts, |part| OrderGenerator::new(scale, part, parts).iter(), orders)?;
-    add(context, "partsupp", parts, |part| PartSuppGenerator::new(scale, part, parts).iter(), partsupp)?;
-    add(context, "part", parts, |part| PartGenerator::new(scale, part, parts).iter(), part)?;
-    add(context, "customer", parts, |part| CustomerGenerator::new(scale, part, parts).iter(), customer)?;
-    add(context, "supplier", parts, |part| SupplierGenerator::new(scale, part, parts).iter(), supplier)?;
-    add(context, "nation", 1, |_| NationGenerator::new(scale, 1, 1).iter(), nation)?;
-    add(context, "region", 1, |_| RegionGenerator::new(scale, 1, 1).iter(), region)
+    let words = Distributions::static_default();
+    // The generators' own pool would stay for good, and count as memory of the tables.
+    let pool = &TextPool::new(POOL_BYTES, words);
+    let rows = |part| LineItemGenerator::new_with_distributions_and_text_pool(scale, part, parts, words, pool).iter();
+    add(context, "lineitem", parts, rows, lineitem)?;
+    let rows = |part| OrderGenerator::new_with_distributions_and_text_pool(scale, part, parts, words, pool).iter();
+    add(context, "orders", parts, rows, orders)?;
+    let rows = |part| PartSuppGenerator::new_with_text_pool(scale, part, parts, pool).iter();
+    add(context, "partsupp", parts, rows, partsupp)?;
+    let rows = |part| PartGenerator::new_with_distributions_and_text_pool(scale, part, parts, words, pool).iter();
+    add(context, "part", parts, rows, part)?;
+    let rows = |part| CustomerGenerator::new_with_distributions_and_text_pool(scale, part, parts, words, pool).iter();
+    add(context, "customer", parts, rows, customer)?;
+    let rows = |part| SupplierGenerator::new_with_distributions_and_text_pool(scale, part, parts, words, pool).iter();
+    add(context, "supplier", parts, rows, supplier)?;
+    let rows = |_| NationGenerator::new_with_distributions_and_text_pool(words, pool).iter();
+    add(context, "nation", 1, rows, nation)?;
+    let rows = |_| RegionGenerator::new_with_distributions_and_text_pool(words, pool).iter();
+    add(context, "region", 1, rows, region)
 }
 
 /// Makes one table: `rows` gives those of a part (from 1 on), `columns` turns rows into arrays.
@@ -240,5 +255,13 @@ mod tests {
         let rows = |batches: &[RecordBatch]| batches.iter().map(RecordBatch::num_rows).sum::<usize>();
         assert_eq!((rows(&whole), rows(&parts)), (1500, 1500));
         assert_eq!(whole.first().map(RecordBatch::schema), parts.first().map(RecordBatch::schema));
+    }
+
+    #[test]
+    fn the_pool_is_the_loaders() {
+        let words = Distributions::static_default();
+        let pool = TextPool::new(POOL_BYTES, words);
+        let mine = OrderGenerator::new_with_distributions_and_text_pool(0.001, 1, 1, words, &pool);
+        assert!(mine.iter().eq(OrderGenerator::new(0.001, 1, 1).iter()));
     }
 }
