@@ -28,6 +28,7 @@ use crate::{
     machine,
 };
 
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(2);
 /// Timed passes before there is writing.
 const QUIET_PASSES: usize = 3;
 /// The sides, as settings of a transaction.
@@ -103,6 +104,7 @@ impl Reader {
     /// Passes until the time is up; the number of those that were complete, at least one.
     fn read_for(&mut self, time: Duration) -> Result<usize> {
         let start = Instant::now();
+        let mut said = start;
         let mut passes = 0;
         while passes == 0 || start.elapsed() < time {
             for at in 0..self.queries.len() {
@@ -112,7 +114,10 @@ impl Reader {
                 self.one(Phase::Writing, at, passes)?;
             }
             passes += 1;
-            println!("    pass {passes}, {:.0} s", start.elapsed().as_secs_f64());
+            if said.elapsed() >= PROGRESS_INTERVAL {
+                said = Instant::now();
+                println!("    {passes} passes, {:.0} s ...", start.elapsed().as_secs_f64());
+            }
         }
         Ok(passes)
     }
