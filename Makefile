@@ -5,9 +5,9 @@
 
 SHELL := /bin/bash
 CARGO_TARGET_DIR ?= $(HOME)/.cache/pg_fusion/target
-export CARGO_TARGET_DIR PG_CONFIG PG_MAJOR SF KEEP QUERIES RUNS TESTS PARTS PRELOAD FILES RANDOM_QUERIES SEED REWRITE LOCALE
+export CARGO_TARGET_DIR PG_CONFIG PG_MAJOR SF KEEP QUERIES RUNS TESTS PARTS PRELOAD FILES RANDOM_QUERIES SEED REWRITE LOCALE ENGINES INGEST DURATION
 
-.PHONY: all build install installcheck demo test regress diff lint bench start stop psql clean help
+.PHONY: all build install installcheck demo test regress diff lint bench bench-ingest microbench start stop psql clean help
 .DEFAULT_GOAL := build
 
 all: build
@@ -37,8 +37,15 @@ diff: ## the differential suite on one PostgreSQL, in C and en_US.UTF-8 [FILES="
 lint: ## formatting, clippy, dependency and shell checks
 	@scripts/lint.sh
 
-bench: ## micro-benchmarks, and the demo with its table written to bench/results/ [SF=1]
+bench: ## TPC-H in PostgreSQL, fusion cold and warm, DataFusion in memory and DuckDB, to bench/results/ [SF=1] [ENGINES="native warm"] [QUERIES="1 3 6"] [RUNS=3] [INGEST=1] [KEEP=1]
 	@scripts/bench.sh
+
+bench-ingest: ## TPC-H natively and in fusion while lineitem is updated, to bench/results/ [SF=1] [DURATION=120] [QUERIES="1 3 6"] [KEEP=1]
+	@INGEST=1 scripts/bench.sh
+
+microbench: ## the micro-benchmarks beside the code
+	@scripts/setup.sh build
+	@cargo bench --locked -p fusion_heapscan
 
 start: ## build, install, start a private cluster (database dev), write .dev/env [PRELOAD=no]
 	@scripts/dev.sh start
@@ -53,4 +60,4 @@ clean: ## stop and remove the private clusters and PostgreSQL trees of this chec
 	@scripts/dev.sh clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -11,6 +11,7 @@ for script in scripts/*.sh .ci/run; do
     bash -n "$script"
 done
 ! command -v shellcheck >/dev/null || shellcheck -x -S warning scripts/*.sh .ci/run
+! command -v python3 >/dev/null || python3 -c 'import ast, sys; ast.parse(open(sys.argv[1]).read())' bench/duckdb_server.py
 
 note "every Rust file says what it is for"
 rust_files() { find common proto heapscan engine fdw bench -name '*.rs' -not -path '*/target/*'; }
@@ -22,6 +23,13 @@ done)
 
 note "cargo fmt"
 cargo fmt --all --check
+cargo fmt --manifest-path bench/memory/Cargo.toml --check
+
+# `make bench` compares with DataFusion itself, which must be the engine's.
+note "bench/memory takes the same versions of crates"
+locked() { awk '$1 == "name" { name = $3 } $1 == "version" { print name, $3 }' "$1" | grep -v fusion_ | sort; }
+other=$(comm -13 <(locked Cargo.lock) <(locked bench/memory/Cargo.lock))
+[ -z "$other" ] || die "bench/memory/Cargo.lock has:"$'\n'"$other"$'\n'"copy Cargo.lock over it, and run: cargo metadata --manifest-path bench/memory/Cargo.toml"
 
 # `cargo test` must see the same features of shared crates as `cargo build`, or DataFusion is compiled twice.
 note "dev-dependencies add no feature to a crate that the engine uses"

@@ -11,8 +11,9 @@ need() { missing+=("$@"); }
 
 has_libclang() {
     [ -n "${LIBCLANG_PATH:-}" ] && return 0
-    compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' >/dev/null || compgen -G '/usr/lib/*/libclang*.so*' >/dev/null ||
-        compgen -G '/usr/lib64/libclang*.so*' >/dev/null
+    # libclang-cpp.so is another library.
+    compgen -G '/usr/lib/llvm-*/lib/libclang[.-][s0-9]*' >/dev/null || compgen -G '/usr/lib/*/libclang[.-][s0-9]*' >/dev/null ||
+        compgen -G '/usr/lib64/libclang[.-][s0-9]*' >/dev/null
 }
 
 if ! command -v cargo >/dev/null; then

@@ -1,19 +1,32 @@
-//! The command line: three commands with a few `--name value` options each.
+//! The command line: a few commands with a few `--name value` options each.
 
 use std::path::PathBuf;
+
+use crate::bench::Engine;
 
 pub const USAGE: &str = "usage:
   fusion_bench load [--scale 0.1]
       make and fill the TPC-H tables in schema public of the database PGDATABASE
-  fusion_bench run [--queries '1 3 6'] [--runs 3] [--directory bench/queries/tpch]
-                   [--label TEXT] [--results STEM] [--native-only]
+  fusion_bench run [--queries '1 3 6'] [--runs 3] [--native-only]
       run them on the heap tables (search_path public) and on the fusion tables (search_path fast),
-      compare, and print a table; --results also writes STEM.csv and STEM.md
+      compare, and print a table; --results writes STEM.csv and STEM.md
+  fusion_bench bench [--queries '1 3 6'] [--runs 3] [--engines 'native cold warm routed memory duckdb']
+                     [--scale 0.1] [--memory PROGRAM] [--duckdb PROGRAM]
+      time them in every engine, in turns; --results writes STEM.csv, STEM-runs.csv, STEM.md and STEM.svg;
+      PROGRAM answers queries as bench/memory and bench/duckdb_server.py do
+  fusion_bench ingest [--queries '1 3 6'] [--seconds 120] [--percent 1] [--vacuum 30]
+      run them natively and in the engine under one snapshot, while another session updates so many per cent of
+      lineitem a minute and a third one vacuums it every so many seconds; --results writes STEM.csv, .md and .svg
+  fusion_bench tables
+      print the TPC-H tables, a line each: name, tabulator, column definitions
+  fusion_bench rows --table lineitem [--scale 0.1]
+      print the rows of one, values separated by |
   fusion_bench diff [--directory regress/diff] [--files 'joins windows'] [--rewrite]
       run the query files of the differential suite natively and in the engine, and compare;
       --rewrite changes the expectations in the files to what happened, where the answers are equal
   fusion_bench diff --random 1000 [--seed 1]
       the same with generated queries; those that differ are printed, made as short as they get
+run, bench and ingest also take [--directory bench/queries/tpch] [--label TEXT] [--results STEM].
 
 The server is reached over the Unix socket in PGHOST, at PGPORT, as PGUSER, in PGDATABASE.";
 
@@ -21,6 +34,10 @@ The server is reached over the Unix socket in PGHOST, at PGPORT, as PGUSER, in P
 pub enum Command {
     Load(LoadOptions),
     Run(RunOptions),
+    Bench(BenchOptions),
+    Ingest(IngestOptions),
+    Tables,
+    Rows(RowsOptions),
     Diff(DiffOptions),
 }
 
@@ -30,20 +47,58 @@ pub struct LoadOptions {
     pub scale: f64,
 }
 
-#[derive(Debug, PartialEq)]
-pub struct RunOptions {
+/// What `run`, `bench` and `ingest` have in common.
+#[derive(Debug, Clone, PartialEq)]
+pub struct QueryOptions {
     /// Query numbers, 1 to 22, in the order to run them.
     pub queries: Vec<u32>,
-    /// Timed runs of each query after one warm-up; the median counts.
-    pub runs: usize,
     /// Holds qNN.sql.
     pub directory: PathBuf,
     /// Title of the written results.
     pub label: String,
-    /// Where to write the table, without the extension.
+    /// Where to write the results, without the extension.
     pub results: Option<PathBuf>,
+}
+
+#[derive(Debug, PartialEq)]
+pub struct RunOptions {
+    pub query: QueryOptions,
+    /// Timed runs of each query after one warm-up; the median counts.
+    pub runs: usize,
     /// Leave the fusion tables out.
     pub native_only: bool,
+}
+
+#[derive(Debug, PartialEq)]
+pub struct BenchOptions {
+    pub query: QueryOptions,
+    /// Timed runs of each query in each engine after one warm-up; the median counts.
+    pub runs: usize,
+    /// In the order of `Engine::ALL`; native is always among them.
+    pub engines: Vec<Engine>,
+    /// Scale factor of the tables that the other programs make.
+    pub scale: f64,
+    /// The program with DataFusion in memory.
+    pub memory: Option<PathBuf>,
+    /// The program with DuckDB.
+    pub duckdb: Option<PathBuf>,
+}
+
+#[derive(Debug, PartialEq)]
+pub struct IngestOptions {
+    pub query: QueryOptions,
+    /// How long there is writing; every query runs at least once.
+    pub seconds: u64,
+    /// Of lineitem's rows, to be updated in a minute.
+    pub percent: f64,
+    /// Seconds between two VACUUMs of lineitem.
+    pub vacuum: u64,
+}
+
+#[derive(Debug, PartialEq)]
+pub struct RowsOptions {
+    pub table: String,
+    pub scale: f64,
 }
 
 #[derive(Debug, PartialEq)]
@@ -58,58 +113,120 @@ pub struct DiffOptions {
     pub seed: u64,
 }
 
+/// Every option of every command, at its default or as given.
+struct Given {
+    query: QueryOptions,
+    scale: f64,
+    runs: usize,
+    native_only: bool,
+    engines: Vec<Engine>,
+    memory: Option<PathBuf>,
+    duckdb: Option<PathBuf>,
+    seconds: u64,
+    percent: f64,
+    vacuum: u64,
+    table: String,
+    diff: DiffOptions,
+}
+
 /// The arguments after the program's name.
 pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, String> {
     let mut arguments = arguments;
     let command = arguments.next().ok_or("a command is missing")?;
-    let mut load = LoadOptions { scale: 0.1 };
-    let mut run = RunOptions {
-        queries: (1..=22).collect(),
-        runs: 3,
-        directory: PathBuf::from("bench/queries/tpch"),
-        label: String::from("TPC-H"),
-        results: None,
-        native_only: false,
-    };
-    let mut diff = DiffOptions {
-        directory: PathBuf::from("regress/diff"),
-        files: Vec::new(),
-        rewrite: false,
-        random: None,
-        seed: 1,
-    };
+    let mut given = Given::default();
     while let Some(name) = arguments.next() {
-        if command == "run" && name == "--native-only" {
-            run.native_only = true;
-            continue;
-        }
-        if command == "diff" && name == "--rewrite" {
-            diff.rewrite = true;
-            continue;
-        }
-        let value = arguments.next().ok_or_else(|| format!("{name} needs a value"))?;
         match (command.as_str(), name.as_str()) {
-            ("load", "--scale") => load.scale = parse_scale(&value)?,
-            ("run", "--queries") => run.queries = parse_queries(&value)?,
-            ("run", "--runs") => run.runs = parse_runs(&value)?,
-            ("run", "--directory") => run.directory = PathBuf::from(value),
-            ("run", "--label") => run.label = value,
-            ("run", "--results") => run.results = Some(PathBuf::from(value)),
-            ("diff", "--directory") => diff.directory = PathBuf::from(value),
-            ("diff", "--files") => {
-                diff.files = value.split([' ', ',']).filter(|word| !word.is_empty()).map(String::from).collect()
+            ("run", "--native-only") => given.native_only = true,
+            ("diff", "--rewrite") => given.diff.rewrite = true,
+            _ => {
+                let value = arguments.next().ok_or_else(|| format!("{name} needs a value"))?;
+                given.set(&command, &name, value)?;
             }
-            ("diff", "--random") => diff.random = Some(parse_count(&name, &value)?),
-            ("diff", "--seed") => diff.seed = parse_count(&name, &value)?,
-            _ => return Err(format!("{command} has no option {name}")),
         }
     }
+    let Given { query, scale, runs, .. } = given;
     match command.as_str() {
-        "load" => Ok(Command::Load(load)),
-        "run" => Ok(Command::Run(run)),
-        "diff" => Ok(Command::Diff(diff)),
+        "load" => Ok(Command::Load(LoadOptions { scale })),
+        "run" => Ok(Command::Run(RunOptions { query, runs, native_only: given.native_only })),
+        "bench" => Ok(Command::Bench(BenchOptions {
+            query,
+            runs,
+            engines: given.engines,
+            scale,
+            memory: given.memory,
+            duckdb: given.duckdb,
+        })),
+        "ingest" => Ok(Command::Ingest(IngestOptions {
+            query,
+            seconds: given.seconds,
+            percent: given.percent,
+            vacuum: given.vacuum,
+        })),
+        "tables" => Ok(Command::Tables),
+        "rows" => Ok(Command::Rows(RowsOptions { table: given.table, scale })),
+        "diff" => Ok(Command::Diff(given.diff)),
         _ => Err(format!("there is no command {command}")),
     }
+}
+
+impl Default for Given {
+    fn default() -> Self {
+        Given {
+            query: QueryOptions {
+                queries: (1..=22).collect(),
+                directory: PathBuf::from("bench/queries/tpch"),
+                label: String::from("TPC-H"),
+                results: None,
+            },
+            scale: 0.1,
+            runs: 3,
+            native_only: false,
+            engines: Engine::ALL.to_vec(),
+            memory: None,
+            duckdb: None,
+            seconds: 120,
+            percent: 1.0,
+            vacuum: 30,
+            table: String::from("lineitem"),
+            diff: DiffOptions {
+                directory: PathBuf::from("regress/diff"),
+                files: Vec::new(),
+                rewrite: false,
+                random: None,
+                seed: 1,
+            },
+        }
+    }
+}
+
+impl Given {
+    fn set(&mut self, command: &str, name: &str, value: String) -> Result<(), String> {
+        match (command, name) {
+            ("load" | "bench" | "rows", "--scale") => self.scale = parse_scale(&value)?,
+            ("run" | "bench" | "ingest", "--queries") => self.query.queries = parse_queries(&value)?,
+            ("run" | "bench" | "ingest", "--directory") => self.query.directory = PathBuf::from(value),
+            ("run" | "bench" | "ingest", "--label") => self.query.label = value,
+            ("run" | "bench" | "ingest", "--results") => self.query.results = Some(PathBuf::from(value)),
+            ("run" | "bench", "--runs") => self.runs = parse_runs(&value)?,
+            ("bench", "--engines") => self.engines = parse_engines(&value)?,
+            ("bench", "--memory") => self.memory = Some(PathBuf::from(value)),
+            ("bench", "--duckdb") => self.duckdb = Some(PathBuf::from(value)),
+            ("ingest", "--seconds") => self.seconds = parse_count(name, &value)?,
+            ("ingest", "--percent") => self.percent = parse_percent(&value)?,
+            ("ingest", "--vacuum") => self.vacuum = parse_count(name, &value)?.max(1),
+            ("rows", "--table") => self.table = value,
+            ("diff", "--directory") => self.diff.directory = PathBuf::from(value),
+            ("diff", "--files") => self.diff.files = words(&value).map(String::from).collect(),
+            ("diff", "--random") => self.diff.random = Some(parse_count(name, &value)?),
+            ("diff", "--seed") => self.diff.seed = parse_count(name, &value)?,
+            _ => return Err(format!("{command} has no option {name}")),
+        }
+        Ok(())
+    }
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split([' ', ',']).filter(|word| !word.is_empty())
 }
 
 fn parse_scale(text: &str) -> Result<f64, String> {
@@ -131,15 +248,30 @@ fn parse_runs(text: &str) -> Result<usize, String> {
 }
 
 fn parse_queries(text: &str) -> Result<Vec<u32>, String> {
-    let queries = text
-        .split([' ', ','])
-        .filter(|word| !word.is_empty())
+    let queries = words(text)
         .map(|word| word.parse().ok().filter(|number| (1..=22).contains(number)))
         .collect::<Option<Vec<u32>>>();
     match queries {
         Some(queries) if !queries.is_empty() => Ok(queries),
         _ => Err(format!("--queries '{text}': numbers from 1 to 22, separated by blanks or commas")),
     }
+}
+
+fn parse_percent(text: &str) -> Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|percent: &f64| *percent > 0.0 && *percent <= 1000.0)
+        .ok_or_else(|| format!("--percent {text}: a number above 0, up to 1000"))
+}
+
+/// Native is what the others are compared with, so it is always there.
+fn parse_engines(text: &str) -> Result<Vec<Engine>, String> {
+    let wanted = words(text)
+        .map(|word| {
+            Engine::named(word).ok_or_else(|| format!("--engines {text}: {word} is none of {}", Engine::names()))
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(Engine::ALL.into_iter().filter(|engine| *engine == Engine::Native || wanted.contains(engine)).collect())
 }
 
 #[cfg(test)]
@@ -158,12 +290,25 @@ mod tests {
         else {
             panic!("run must parse");
         };
-        assert_eq!((options.queries, options.runs, options.native_only), (vec![6, 1], 5, true));
+        assert_eq!((options.query.queries, options.runs, options.native_only), (vec![6, 1], 5, true));
         let Ok(Command::Diff(options)) = parse_line(&["diff", "--files", "joins, cte", "--random", "9", "--rewrite"])
         else {
             panic!("diff must parse");
         };
         assert_eq!((options.files.len(), options.random, options.seed, options.rewrite), (2, Some(9), 1, true));
+    }
+
+    #[test]
+    fn engines_are_in_their_order_with_native() {
+        let Ok(Command::Bench(options)) = parse_line(&["bench", "--engines", "duckdb,warm", "--scale", "1"]) else {
+            panic!("bench must parse");
+        };
+        assert_eq!(options.engines, [Engine::Native, Engine::Warm, Engine::DuckDb]);
+        assert_eq!(options.scale, 1.0);
+        let Ok(Command::Ingest(options)) = parse_line(&["ingest", "--seconds", "5", "--vacuum", "0"]) else {
+            panic!("ingest must parse");
+        };
+        assert_eq!((options.seconds, options.percent, options.vacuum), (5, 1.0, 1));
     }
 
     #[test]
@@ -179,6 +324,9 @@ mod tests {
             &["run", "--queries", ""],
             &["run", "--runs", "0"],
             &["diff", "--seed", "x"],
+            &["bench", "--engines", "oracle"],
+            &["ingest", "--percent", "0"],
+            &["tables", "--scale", "1"],
         ] {
             assert!(parse_line(line).is_err(), "{line:?}");
         }

@@ -12,6 +12,8 @@ pub enum Error {
     Server { sqlstate: String, message: String, detail: String, hint: String },
     /// A file of queries or results.
     File(String),
+    /// Another program that is measured: it cannot be run, has ended, or cannot answer a query.
+    Child(String),
 }
 
 impl Error {
@@ -29,7 +31,7 @@ impl From<io::Error> for Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::Connection(text) | Error::File(text) => f.write_str(text),
+            Error::Connection(text) | Error::File(text) | Error::Child(text) => f.write_str(text),
             Error::Server { sqlstate, message, detail, hint } => {
                 write!(f, "{sqlstate}: {message}")?;
                 for (label, text) in [("detail", detail), ("hint", hint)] {

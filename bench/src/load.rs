@@ -5,22 +5,16 @@
 
 use std::{
     collections::VecDeque,
-    fmt::Display,
-    io::Write,
     sync::Mutex,
     thread,
     time::{Duration, Instant},
-};
-
-use tpchgen::generators::{
-    CustomerGenerator, LineItemGenerator, NationGenerator, OrderGenerator, PartGenerator, PartSuppGenerator,
-    RegionGenerator, SupplierGenerator,
 };
 
 use crate::{
     arguments::LoadOptions,
     client::Client,
     error::{Error, Result},
+    rows,
     schema::{FOREIGN_KEYS, TABLES, Table},
 };
 
@@ -73,32 +67,19 @@ fn fill(client: &mut Client, table: &Table, scale: f64) -> Result<()> {
     client.query("BEGIN")?;
     client.query(&format!("DROP TABLE IF EXISTS {} CASCADE", table.name))?;
     client.query(&format!("CREATE TABLE {} ({})", table.name, table.columns))?;
-    match table.name {
-        "lineitem" => copy(client, table.name, LineItemGenerator::new(scale, 1, 1).iter()),
-        "orders" => copy(client, table.name, OrderGenerator::new(scale, 1, 1).iter()),
-        "partsupp" => copy(client, table.name, PartSuppGenerator::new(scale, 1, 1).iter()),
-        "part" => copy(client, table.name, PartGenerator::new(scale, 1, 1).iter()),
-        "customer" => copy(client, table.name, CustomerGenerator::new(scale, 1, 1).iter()),
-        "supplier" => copy(client, table.name, SupplierGenerator::new(scale, 1, 1).iter()),
-        "nation" => copy(client, table.name, NationGenerator::new(scale, 1, 1).iter()),
-        "region" => copy(client, table.name, RegionGenerator::new(scale, 1, 1).iter()),
-        other => Err(Error::File(format!("no generator for table {other}"))),
-    }?;
+    copy(client, table.name, scale)?;
     client.query("COMMIT").map(|_| ())
 }
 
-/// Streams rows in the generator's own text form, `value|value|`, whose values never need quoting.
-fn copy<R: Display>(client: &mut Client, name: &str, mut rows: impl Iterator<Item = R>) -> Result<()> {
+fn copy(client: &mut Client, name: &str, scale: f64) -> Result<()> {
     let start = Instant::now();
     let mut said = start;
     let mut count = 0u64;
+    let mut rows = rows::of(name, scale)?;
     client.copy_in(&format!("COPY {name} FROM STDIN (DELIMITER '|')"), |buffer| {
         for _ in 0..ROWS_PER_LOOK {
-            let Some(row) = rows.next() else { return false };
-            // Writing into a Vec cannot fail.
-            let _ = write!(buffer, "{row}");
-            if let Some(last) = buffer.last_mut() {
-                *last = b'\n';
+            if !rows(buffer) {
+                return false;
             }
             count += 1;
         }

@@ -1,21 +1,32 @@
 //! `fusion_bench`: loads TPC-H into a private PostgreSQL, runs its queries on the heap tables and on the fusion tables, and
-//! compares the answers byte for byte. `scripts/demo.sh` and `scripts/bench.sh` drive it. `fusion_bench diff` does the same with
-//! the query files of the differential suite (`regress/diff`), and with generated queries; `scripts/regress.sh` drives that.
+//! compares the answers byte for byte (`run`: `scripts/demo.sh`); times them beside other engines (`bench`) and while
+//! another session writes (`ingest`: `scripts/bench.sh`). `fusion_bench diff` does the same with the query files of the
+//! differential suite (`regress/diff`), and with generated queries; `scripts/regress.sh` drives that.
 //!
-//! Way of a run: `arguments` → `load` (schema, COPY, indexes, VACUUM) or `run` (time, compare) → `report` (the table), all
-//! of them over `client`, a connection to the Unix socket that `PGHOST` and `PGPORT` name.
+//! Way of a run: `arguments` → `load` (schema, COPY, indexes, VACUUM), or `run`, `bench` or `ingest` (time, compare) → a
+//! table, all of them over `client`, a connection to the Unix socket that `PGHOST` and `PGPORT` name.
 //!
-//! Exit status: 0 when everything was done (`run`: every query ran in the engine and every answer is the same; `diff`:
-//! every query did what its file says), 1 when not, 2 for wrong arguments.
+//! Exit status: 0 when everything was done (`run` and `bench`: every forced query ran in the engine and every answer is the
+//! same; `ingest`: every answer is the same; `diff`: every query did what its file says), 1 when not, 2 for wrong arguments.
 
+mod answer;
 mod arguments;
+mod bench;
+mod cache;
+mod chart;
 mod client;
 mod diff;
 mod error;
+mod ingest;
 mod load;
+mod machine;
+mod queries;
+mod random;
 mod report;
+mod rows;
 mod run;
 mod schema;
+mod statistics;
 
 use std::process::ExitCode;
 
@@ -25,6 +36,10 @@ fn main() -> ExitCode {
     let done = match arguments::parse(std::env::args().skip(1)) {
         Ok(Command::Load(options)) => load::load(&options).map(|()| true),
         Ok(Command::Run(options)) => run::run(&options),
+        Ok(Command::Bench(options)) => bench::run(&options),
+        Ok(Command::Ingest(options)) => ingest::run(&options),
+        Ok(Command::Tables) => rows::print_tables().map(|()| true),
+        Ok(Command::Rows(options)) => rows::print(&options.table, options.scale).map(|()| true),
         Ok(Command::Diff(options)) => diff::run(&options),
         Err(message) => {
             eprintln!("error: {message}\n\n{}", arguments::USAGE);

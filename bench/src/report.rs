@@ -8,7 +8,10 @@ use std::{
     time::Duration,
 };
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    statistics::milliseconds,
+};
 
 /// What is known of one query.
 #[derive(Debug, Clone)]
@@ -135,10 +138,6 @@ fn cells(measured: &Measured) -> [String; 4] {
         None => (String::from("-"), String::from("-")),
     };
     [fusion, ratio, yes_or_no(measured.same), yes_or_no(measured.in_engine)]
-}
-
-fn milliseconds(time: Duration) -> String {
-    format!("{:.1}", time.as_secs_f64() * 1000.0)
 }
 
 #[cfg(test)]

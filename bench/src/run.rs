@@ -4,22 +4,20 @@
 //! `fusion.fallback = off` it then cannot end in PostgreSQL unnoticed. It counts as *the same* when every run on both sides
 //! gave the same column names and types and the same rows in the same order, byte for byte.
 
-use std::{
-    fs,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use crate::{
+    answer::{difference, route},
     arguments::RunOptions,
     client::{Answer, Client},
     error::{Error, Result},
     report::{self, Measured, Report},
+    statistics::median,
 };
 
 const NATIVE_SETTINGS: &str = "SET search_path = public";
 const FUSION_SETTINGS: &str =
     "SET search_path = fast; SET fusion.enabled = on; SET fusion.force = on; SET fusion.fallback = off";
-const ROUTE: &str = "Fusion Route:";
 
 /// Returns whether every query ran in the engine with the same answer.
 pub fn run(options: &RunOptions) -> Result<bool> {
@@ -27,11 +25,10 @@ pub fn run(options: &RunOptions) -> Result<bool> {
     native.query(NATIVE_SETTINGS)?;
     let mut fusion = if options.native_only { None } else { Some(connect_fusion()?) };
     let version = native.query("SHOW server_version")?.lines().collect();
-    let mut report = Report::new(&options.label, version, options.runs);
+    let mut report = Report::new(&options.query.label, version, options.runs);
     report::print_head();
-    for &number in &options.queries {
-        let path = options.directory.join(format!("q{number:02}.sql"));
-        let sql = fs::read_to_string(&path).map_err(|error| Error::file(&path, &error))?;
+    for &number in &options.query.queries {
+        let sql = options.query.sql(number)?;
         report::print_query(number);
         let expected = measure(&mut native, &sql, options.runs)?;
         report::print_native(expected.time);
@@ -44,7 +41,7 @@ pub fn run(options: &RunOptions) -> Result<bool> {
         report.queries.push(measured);
     }
     report.print_notes();
-    if let Some(stem) = &options.results {
+    if let Some(stem) = &options.query.results {
         report.write(stem)?;
     }
     if options.native_only {
@@ -95,7 +92,7 @@ fn compare(client: &mut Client, sql: &str, runs: usize, expected: &Timed, measur
             measured.fusion = Some(got.time);
             measured.same = got.stable && expected.stable && got.answer == expected.answer;
             if !measured.same {
-                measured.notes.push(difference(expected, &got));
+                measured.notes.push(deviation(expected, &got));
             }
         }
         Err(error @ Error::Server { .. }) => {
@@ -112,61 +109,11 @@ fn compare(client: &mut Client, sql: &str, runs: usize, expected: &Timed, measur
     Ok(())
 }
 
-/// Whether an EXPLAIN shows the route through the engine, and if not, what it shows instead.
-fn route(plan: &Answer) -> (bool, Option<String>) {
-    let shown = plan.lines().find_map(|line| line.split_once(ROUTE).map(|(_, route)| String::from(route.trim())));
-    match shown {
-        Some(route) if route.starts_with("engine") => (true, None),
-        Some(route) => (false, Some(format!("route: {route}"))),
-        None => {
-            let top = plan.lines().next().unwrap_or_default();
-            (false, Some(format!("EXPLAIN shows no route; it starts with: {}", top.trim())))
-        }
-    }
-}
-
-/// The first thing that two answers differ in.
-fn difference(expected: &Timed, got: &Timed) -> String {
+/// Why two measured answers are not the same.
+fn deviation(expected: &Timed, got: &Timed) -> String {
     if !expected.stable || !got.stable {
         let side = if expected.stable { "fusion" } else { "native" };
         return format!("the {side} answer differs from run to run");
     }
-    let (expected, got) = (&expected.answer, &got.answer);
-    if expected.columns != got.columns {
-        return format!("columns: expected {:?}, got {:?}", expected.columns, got.columns);
-    }
-    let (left, right) = (expected.rows(), got.rows());
-    match left.iter().zip(right).position(|(a, b)| a != b) {
-        Some(at) => format!("row {}: expected {}, got {}", at + 1, show(&left[at]), show(&right[at])),
-        None => format!("expected {} rows, got {}", left.len(), right.len()),
-    }
-}
-
-fn show(row: &[Option<Vec<u8>>]) -> String {
-    let values: Vec<String> = row
-        .iter()
-        .map(|value| value.as_ref().map_or(String::from("NULL"), |bytes| String::from_utf8_lossy(bytes).into_owned()))
-        .collect();
-    values.join("|")
-}
-
-/// Of an even number, the mean of the two in the middle.
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort_unstable();
-    match (times.get(times.len().saturating_sub(1) / 2), times.get(times.len() / 2)) {
-        (Some(below), Some(above)) => (*below + *above) / 2,
-        _ => Duration::ZERO,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn median_of_odd_and_even() {
-        let times = |list: &[u64]| list.iter().map(|ms| Duration::from_millis(*ms)).collect::<Vec<_>>();
-        assert_eq!(median(times(&[9, 1, 5])), Duration::from_millis(5));
-        assert_eq!(median(times(&[4, 1, 2, 9])), Duration::from_millis(3));
-    }
+    difference(&expected.answer, &got.answer).unwrap_or_default()
 }

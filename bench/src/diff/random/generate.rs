@@ -6,6 +6,7 @@
 //! have no order-dependent functions.
 
 use super::tree::{Expr, Item, Part, Query, Select, Source, Type};
+use crate::random::Random;
 
 /// A table, its rows, and its columns.
 type Table = (&'static str, usize, &'static [(&'static str, Type)]);
@@ -57,39 +58,6 @@ const TABLES: [Table; 13] = {
 
 /// Rows of a join, estimated, above which another table is joined by equality only.
 const JOIN_ROWS: usize = 30_000;
-
-/// SplitMix64.
-pub struct Random(u64);
-
-impl Random {
-    /// Its own sequence for every query of a seed.
-    pub fn new(seed: u64, number: u64) -> Random {
-        let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ number.wrapping_mul(0xd1b5_4a32_d192_ed03));
-        random.next();
-        random
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// 0 to `end` - 1.
-    fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.next() % (end.max(1) as u64)).unwrap_or(0)
-    }
-
-    fn percent(&mut self, chance: usize) -> bool {
-        self.below(100) < chance
-    }
-
-    fn pick<T: Clone>(&mut self, choices: &[T]) -> T {
-        choices[self.below(choices.len())].clone()
-    }
-}
 
 pub fn query(random: &mut Random) -> Query {
     let mut generator = Generator { random, aliases: 0, with: Vec::new() };

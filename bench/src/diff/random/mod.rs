@@ -13,12 +13,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use self::{generate::Random, tree::Query};
+use self::tree::Query;
 use super::{
     judge,
     session::{Observed, Session},
 };
-use crate::error::Result;
+use crate::{error::Result, random::Random};
 
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(2);
 /// Joins of joins may be large; such queries count as errors.
