@@ -22,8 +22,8 @@ use std::time::Duration;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::runtime::{Builder, Handle, Runtime};
 
-/// Threads for the sockets of all sessions.
-const SOCKET_THREADS: usize = 2;
+/// Threads for the sockets of all sessions. One passes on all that a backend can send; a second one is woken for nothing most of the time.
+const SOCKET_THREADS: usize = 1;
 /// Stack of a query thread, bytes: plans are trees, as deep as PostgreSQL's own stack limit lets them be.
 const QUERY_STACK: usize = 16 << 20;
 /// Pause after `accept` failed (out of descriptors).

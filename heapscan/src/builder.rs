@@ -254,36 +254,35 @@ impl<D: Decode<Value: Send> + Send> ColumnBuilder for Builder<D> {
             }
             error => Err(error.at_offset_number(offset_number)),
         };
-        let rows = self.values.len();
-        if rows == 0 {
+        if self.values.is_empty() {
             self.values.reserve_exact(self.capacity);
         }
-        self.values.resize(rows + slots.len(), D::Value::default());
-        // Slices of one length: the loops need no bounds checks.
-        let count = slots.len().min(offset_numbers.len());
-        let values = self.values.get_mut(rows..rows + count).unwrap_or_default();
-        debug_assert_eq!(values.len(), slots.len());
+        let decode = &mut self.decode;
         if let Some(side) = side {
-            for row in 0..values.len().min(count) {
-                let slot = slots[row];
+            for (&slot, &offset_number) in slots.iter().zip(offset_numbers) {
                 let decoded = if slot.is_special() {
-                    side.get(slot).map(|bytes| self.decode.bytes(bytes)).transpose()
+                    side.get(slot).map(|bytes| decode.bytes(bytes)).transpose()
                 } else {
-                    self.decode.on_page(page, slot).map(Some)
+                    decode.on_page(page, slot).map(Some)
                 };
                 let decoded = match decoded {
                     Ok(decoded) => decoded,
-                    Err(error) => without_value(error, offset_numbers[row]).map(|()| None)?,
+                    Err(error) => without_value(error, offset_number).map(|()| None)?,
                 };
                 self.nulls.append(decoded.is_some());
-                values[row] = decoded.unwrap_or_default();
+                self.values.push(decoded.unwrap_or_default());
             }
         } else {
-            for row in 0..values.len().min(count) {
-                match self.decode.on_page(page, slots[row]) {
-                    Ok(value) => values[row] = value,
-                    Err(error) => without_value(error, offset_numbers[row])?,
-                }
+            // The slice's length is known, so that no value is written twice and room is looked for once.
+            let mut failed = Vec::new();
+            self.values.extend(slots.iter().enumerate().map(|(row, &slot)| {
+                decode.on_page(page, slot).unwrap_or_else(|error| {
+                    failed.push((row, error));
+                    D::Value::default()
+                })
+            }));
+            for (row, error) in failed {
+                without_value(error, offset_numbers.get(row).copied().unwrap_or_default())?;
             }
             self.nulls.append_n_non_nulls(slots.len());
         }

@@ -25,6 +25,7 @@ use datafusion::arrow::array::ArrayRef;
 use datafusion::common::ScalarValue;
 use fusion_common::{Attribute, Oid, RelationFile};
 use fusion_heapscan::Column;
+use once_cell::sync::OnceCell;
 use room::Room;
 use statistics::Statistics;
 use std::sync::Arc;
@@ -57,8 +58,8 @@ pub struct CachedColumn {
     pub array: ArrayRef,
     /// Blocks (bit i: the i-th) that hold a row whose value was not decoded, since nobody saw it.
     pub incomplete: u128,
-    /// Smallest and largest value, where the type has an order that the engine knows.
-    pub zone: Option<(ScalarValue, ScalarValue)>,
+    /// Found out when it is asked for.
+    zone: OnceCell<Option<(ScalarValue, ScalarValue)>>,
     /// Bytes of `array`.
     pub bytes: usize,
     /// What it took to decode it, nanoseconds.
@@ -69,9 +70,8 @@ pub struct CachedColumn {
 impl CachedColumn {
     /// Of an array that has just been decoded in `cost_ns`.
     pub fn new(table: Arc<BlockTable>, array: ArrayRef, incomplete: u128, cost_ns: u64) -> Self {
-        let zone = zone::of(&array);
         let bytes = array.get_array_memory_size();
-        Self { table, array, incomplete, zone, bytes, cost_ns, last_use: AtomicU64::new(0) }
+        Self { table, array, incomplete, zone: OnceCell::new(), bytes, cost_ns, last_use: AtomicU64::new(0) }
     }
 
     /// The same values, proven again: decoded from the pages as `table` has them.
@@ -85,6 +85,11 @@ impl CachedColumn {
             cost_ns: self.cost_ns,
             last_use: AtomicU64::new(self.last_use.load(Ordering::Relaxed)),
         }
+    }
+
+    /// Smallest and largest value, where the type has an order that the engine knows.
+    pub fn zone(&self) -> Option<&(ScalarValue, ScalarValue)> {
+        self.zone.get_or_init(|| zone::of(&self.array)).as_ref()
     }
 
     /// Whether the block at `index` holds a row without its value.

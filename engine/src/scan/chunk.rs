@@ -238,7 +238,6 @@ impl ChunkBuild {
         if let Some(next) = next {
             prefetch(next);
         }
-        let start = Instant::now();
         let base = self.plan.base.as_ref().map(|base| base.blocks().get(index));
         let (rows, visible, lsn) = match base {
             // Whatever has come to the page meanwhile, the rows are those of the proven columns.
@@ -256,8 +255,12 @@ impl ChunkBuild {
         let (count, is_incomplete) = decoder.append_tuples(entry.block, image, &bitmap, must, flattened)?;
         *came = Came::Decoded { lsn, rows, visible, is_incomplete };
         self.decoded_blocks += 1;
-        self.decoding += start.elapsed();
         Ok(count)
+    }
+
+    /// Counts what decoding took.
+    pub(super) fn took(&mut self, time: Duration) {
+        self.decoding += time;
     }
 
     /// All blocks have come: gives the columns, and keeps what was decoded.

@@ -115,7 +115,7 @@ impl Zones<'_> {
         let (index, data_type) = self.of(column)?;
         let null = ScalarValue::try_from(data_type).ok()?;
         let values = self.chunks.iter().map(|found| {
-            let zone = found.get(index).and_then(Option::as_ref).and_then(|column| column.zone.as_ref());
+            let zone = found.get(index).and_then(Option::as_ref).and_then(|column| column.zone());
             zone.map_or(null.clone(), |zone| bound(zone).clone())
         });
         ScalarValue::iter_to_array(values).ok().or_else(|| Some(new_null_array(data_type, self.chunks.len())))

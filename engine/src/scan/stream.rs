@@ -32,6 +32,7 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Instant;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// Ranges that a partition asks for before the first of them is done.
@@ -193,6 +194,7 @@ impl ScanStream {
         let range = range.ok_or_else(|| protocol("pages of a range that is done"))?;
         let wanted = self.batch_rows.min(self.remaining);
         let (mut rows, first) = (0, current.next);
+        let start = Instant::now();
         let mut pages = Vec::new();
         while let Some(entry) = frame.entries().get(current.next) {
             if range.build.is_none() && self.rows.is_full(wanted) {
@@ -224,9 +226,10 @@ impl ScanStream {
             current.next += 1;
         }
         let mut decoded = (current.next - first) as u64;
-        match (&range.build, &mut self.rows) {
-            (Some(_), _) => {
-                decoded = (first..current.next).filter(|&index| frame.image(index).is_some()).count() as u64
+        match (&mut range.build, &mut self.rows) {
+            (Some((build, _)), _) => {
+                build.took(start.elapsed());
+                decoded = (first..current.next).filter(|&index| frame.image(index).is_some()).count() as u64;
             }
             (None, Rows::Filtered(decoder)) => rows = decoder.append_frame(pages)?,
             (None, Rows::All(..)) => {}

@@ -134,7 +134,8 @@ impl Book {
         let most = (frames * MAX_EIGHTHS[purpose as usize] / 8).max(MIN_OF_PURPOSE);
         let extra = self.extra();
         let unreserved = frames.saturating_sub(self.held.len() * MIN_QUERY_FRAMES + extra);
-        let beyond = most.saturating_sub((*held).max(MIN_OF_PURPOSE)).min(unreserved).min((frames / 2).saturating_sub(extra));
+        let beyond =
+            most.saturating_sub((*held).max(MIN_OF_PURPOSE)).min(unreserved).min((frames / 2).saturating_sub(extra));
         (beyond + MIN_OF_PURPOSE.saturating_sub(*held)).min(self.free.len())
     }
 

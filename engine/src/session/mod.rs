@@ -145,8 +145,8 @@ impl Session {
     fn distribute(&self, state: &mut State) {
         for (&query, open) in &mut state.queries {
             // One by one they would wake the backend up as often, and it would fill and send them one by one.
-            let can_wait = open.granted >= FRAMES_OF_CHUNK
-                && state.book.available(query, Purpose::Pages) < FRAMES_OF_CHUNK;
+            let can_wait =
+                open.granted >= FRAMES_OF_CHUNK && state.book.available(query, Purpose::Pages) < FRAMES_OF_CHUNK;
             while !can_wait && open.granted < open.wanted() {
                 let Some(frame) = state.book.take(query, Purpose::Pages) else { break };
                 let frame = state.book.lend(frame);
