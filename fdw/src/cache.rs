@@ -84,9 +84,10 @@ fn names(heap: &HeapRelation, columns: Option<Vec<Option<String>>>) -> Result<Ve
 
 /// The heap relation that is meant, if the cache can hold columns of it.
 fn cacheable(relid: Oid) -> Result<HeapRelation> {
-    let heap = match catalog::fusion_server(relid) {
-        Some(_) => relation::resolve(relid)?,
-        None => relation::plain(relid).map_err(|what| {
+    let is_foreign = Relation::open(relid).is_some_and(|relation| relation.kind() == pg_sys::RELKIND_FOREIGN_TABLE);
+    let heap = match is_foreign && catalog::fusion_server(relid).is_some() {
+        true => relation::resolve(relid)?,
+        false => relation::plain(relid).map_err(|what| {
             SqlError::new(WRONG_OBJECT_TYPE, what)
                 .with_hint("The column cache holds tables, partitioned tables and materialized views.")
         })?,

@@ -3,8 +3,10 @@
 //! Invariants: a value that a getter gives is within its range; settings of the engine take effect at its next start; nothing
 //! here is PGC_POSTMASTER, because the library may be loaded after startup.
 
+use crate::pg;
+use crate::pg::guc::CheckedInt;
 use fusion_common::limits::{DEFAULT_SESSION_MEMORY, FRAME_SIZE, MAX_SESSION_FRAMES, MIN_SESSION_FRAMES};
-use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
+use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, pg_guard, pg_sys};
 use std::ffi::CString;
 use std::time::Duration;
 
@@ -81,9 +83,10 @@ pub fn cache_size_mb() -> Option<u64> {
     u64::try_from(CACHE_SIZE_MB.get()).ok()
 }
 
-/// Memory of the engine, column cache included, in MiB; None: half of the machine's.
-pub fn memory_limit_mb() -> Option<u64> {
-    u64::try_from(MEMORY_LIMIT_MB.get()).ok().filter(|limit| *limit > 0)
+/// Memory of the engine, column cache included, in MiB.
+pub fn engine_memory_mb() -> u64 {
+    let set = u64::try_from(MEMORY_LIMIT_MB.get()).ok().filter(|limit| *limit > 0);
+    set.unwrap_or_else(|| pg::process::memory_mb() / 2).max(1)
 }
 
 /// Defines the settings. Called once, when the library is loaded.
@@ -91,7 +94,7 @@ pub fn init() {
     init_routing();
     init_session();
     init_engine();
-    crate::pg::guc::reserve_prefix(c"fusion");
+    pg::guc::reserve_prefix(c"fusion");
 }
 
 fn init_routing() {
@@ -199,14 +202,44 @@ fn init_engine() {
         GucContext::Sighup,
         GucFlags::UNIT_MB,
     );
-    GucRegistry::define_int_guc(
-        c"fusion.cache_size",
-        c"Sets how much of fusion.memory_limit decoded columns may take.",
-        c"0 turns the column cache off, -1 means a quarter of the machine's memory. Takes effect when the engine is started next.",
-        &CACHE_SIZE_MB,
-        -1,
-        i32::MAX,
-        GucContext::Sighup,
-        GucFlags::UNIT_MB,
-    );
+    // SAFETY: the hook is one of an integer setting.
+    unsafe {
+        pg::guc::define_checked(
+            CheckedInt {
+                name: c"fusion.cache_size",
+                short: c"Sets how much of fusion.memory_limit decoded columns may take.",
+                long: c"0 turns the column cache off, -1 means a quarter of the machine's memory. Takes effect when the engine is started next.",
+                setting: &CACHE_SIZE_MB,
+                range: (-1, i32::MAX),
+                context: GucContext::Sighup,
+                flags: GucFlags::UNIT_MB,
+            },
+            check_cache_size,
+        );
+    }
+}
+
+/// The smallest column cache, MiB: some chunks of some columns.
+const MIN_CACHE_MB: i32 = 16;
+
+#[pg_guard]
+unsafe extern "C-unwind" fn check_cache_size(
+    value: *mut std::ffi::c_int,
+    _extra: *mut *mut std::ffi::c_void,
+    _source: pg_sys::GucSource::Type,
+) -> bool {
+    // SAFETY: PostgreSQL passes the new value.
+    unsafe { pg::guc::check(value, refuse_cache_size) }
+}
+
+/// Why a cache size cannot be, if it cannot.
+fn refuse_cache_size(size_mb: i32) -> Option<String> {
+    let limit_mb = engine_memory_mb();
+    if (1..MIN_CACHE_MB).contains(&size_mb) {
+        return Some(format!(
+            "The column cache takes at least {MIN_CACHE_MB} MB, which holds a few chunks, or 0, which turns it off."
+        ));
+    }
+    (u64::try_from(size_mb).is_ok_and(|size_mb| size_mb > limit_mb))
+        .then(|| format!("The engine may use {limit_mb} MB in all (fusion.memory_limit)."))
 }

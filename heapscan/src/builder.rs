@@ -34,6 +34,11 @@ pub(crate) trait Decode {
         self.bytes(payload(page, slot)?)
     }
 
+    /// Bytes that belong to values beside themselves.
+    fn memory(&self) -> usize {
+        0
+    }
+
     /// The array of all values; resets the decoder.
     fn array(&mut self, values: Vec<Self::Value>, nulls: Option<NullBuffer>, data_type: &DataType) -> Result<ArrayRef>;
 }
@@ -239,6 +244,9 @@ pub(crate) trait ColumnBuilder: Send {
     /// Appends the values of one page. Returns whether rows that need not have a value lack one.
     fn append(&mut self, column: ColumnSlots<'_, '_>) -> Result<bool>;
 
+    /// Bytes that the rows so far take.
+    fn memory(&self) -> usize;
+
     /// The array; the builder is empty afterwards.
     fn finish(&mut self, data_type: &DataType) -> Result<ArrayRef>;
 }
@@ -287,6 +295,10 @@ impl<D: Decode<Value: Send> + Send> ColumnBuilder for Builder<D> {
             self.nulls.append_n_non_nulls(slots.len());
         }
         Ok(absent)
+    }
+
+    fn memory(&self) -> usize {
+        self.values.capacity() * size_of::<D::Value>() + self.decode.memory()
     }
 
     fn finish(&mut self, data_type: &DataType) -> Result<ArrayRef> {

@@ -89,6 +89,11 @@ impl ColumnDecoder {
         self.rows
     }
 
+    /// Bytes that the rows appended since the last [`Self::finish`] take.
+    pub fn memory(&self) -> usize {
+        self.builders.iter().map(|builder| builder.memory()).sum()
+    }
+
     /// The arrays of the needed columns, in the layout's order, each of [`Self::rows`] rows. The decoder is empty afterwards.
     pub fn finish(&mut self) -> Result<Vec<ArrayRef>> {
         self.rows = 0;

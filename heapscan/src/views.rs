@@ -186,6 +186,10 @@ impl<K: Kind> Decode for Views<K> {
         self.bytes(payload(page, slot)?)
     }
 
+    fn memory(&self) -> usize {
+        self.full.iter().map(Buffer::capacity).sum::<usize>() + self.block.capacity()
+    }
+
     fn array(&mut self, views: Vec<u128>, nulls: Option<NullBuffer>, _: &DataType) -> Result<ArrayRef> {
         let mut last = std::mem::take(&mut self.block);
         if last.len() < last.capacity() / 8 * 7 {

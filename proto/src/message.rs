@@ -39,6 +39,13 @@ pub enum FromBackend {
         /// `pg_class.oid`; None: all.
         relation: Option<Oid>,
     },
+    /// Asks how much of these relations is in the cache: answered by `CacheShare`.
+    AskCacheShare {
+        /// The query id that the answer carries.
+        query: QueryId,
+        /// The relations.
+        relations: Vec<CacheQuestion>,
+    },
     /// Asks for [`FromEngine::CacheReport`].
     CacheStatistics {
         /// The query id that the answer carries.
@@ -165,6 +172,13 @@ pub enum FromEngine {
     },
     /// Answer to `FromBackend::Status`.
     Status(EngineStatus),
+    /// Answer to `FromBackend::AskCacheShare`.
+    CacheShare {
+        /// The query.
+        query: QueryId,
+        /// For each relation the share of its columns' chunks that is in the cache, about; from 0 to 1.
+        shares: Vec<f32>,
+    },
     /// Answer to `FromBackend::Evict` and `FromBackend::CacheStatistics`.
     CacheReport {
         /// The query.
@@ -174,6 +188,17 @@ pub enum FromEngine {
         /// Bytes that were thrown out.
         evicted: u64,
     },
+}
+
+/// A relation of `FromBackend::AskCacheShare`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CacheQuestion {
+    /// Its file.
+    pub file: RelationFile,
+    /// Its blocks.
+    pub blocks: u32,
+    /// Attribute numbers of the columns.
+    pub attnums: Vec<u16>,
 }
 
 /// A column in the cache, or one that was.

@@ -42,13 +42,25 @@ SELECT count(*) FROM fusion.stat_engine;
 SELECT name, vartype, context, unit, boot_val, min_val, max_val
 FROM pg_settings
 WHERE name IN ('fusion.enabled', 'fusion.force', 'fusion.fallback', 'fusion.log_route', 'fusion.min_cost', 'fusion.session_memory',
-               'fusion.connect_timeout', 'fusion.engine_path', 'fusion.engine_threads', 'fusion.memory_limit')
+               'fusion.connect_timeout', 'fusion.cache_size', 'fusion.engine_path', 'fusion.engine_threads', 'fusion.memory_limit')
 ORDER BY name COLLATE "C";
 \set VERBOSITY sqlstate
 SET fusion.session_memory = '1MB';
 SET fusion.min_cost = -1;
 SET fusion.connect_timeout = 0;
+ALTER SYSTEM SET fusion.cache_size = '15MB';
+ALTER SYSTEM SET fusion.cache_size = -2;
 \set VERBOSITY default
+ALTER SYSTEM SET fusion.memory_limit = '256MB';
+SELECT pg_reload_conf();
+\c -
+ALTER SYSTEM SET fusion.cache_size = '8MB';
+ALTER SYSTEM SET fusion.cache_size = '300MB';
+ALTER SYSTEM SET fusion.cache_size = '200MB';
+ALTER SYSTEM RESET fusion.cache_size;
+ALTER SYSTEM RESET fusion.memory_limit;
+SELECT pg_reload_conf();
+\c -
 SET fusion.session_memory = '4MB';
 SHOW fusion.session_memory;
 SET fusion.min_cost = 0;

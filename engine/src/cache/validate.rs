@@ -3,7 +3,8 @@
 //! Columns come into the cache at different times, so one may be proven where another is not. Two ways lead to columns whose rows are
 //! the same tuples in the same order:
 //! - *Base*: some columns are proven as a whole by the visibility map. Their rows are the chunk's rows, all of them visible; blocks of the other
-//!   columns are decoded for exactly these rows, whatever has come to the page since the scan began.
+//!   columns stay where they are known for these rows at the page's LSN, and are decoded for exactly these rows otherwise, whatever has come to the
+//!   page since the scan began.
 //! - *Anew*: no column is proven as a whole. A block stays as it is where all columns know it at the page's LSN (or the map proves it for
 //!   all), and is decoded for all columns otherwise.
 
@@ -42,14 +43,16 @@ impl Plan {
             if open.iter().all(|column| vouched(column, index)) {
                 return Wanted::Nothing;
             }
-            let lsn = |column: &CachedColumn| {
-                column.table.blocks().get(index).filter(|_| !column.is_incomplete(index)).map(|block| block.lsn)
+            // A page that has the LSN of a column's decoding still holds that column's rows; they must be the proven ones, too.
+            let known = |column: &CachedColumn| {
+                let block = column.table.blocks().get(index).filter(|_| !column.is_incomplete(index))?;
+                let rows = base.as_ref().map(|base| base.blocks().get(index).map(|block| &block.rows));
+                rows.is_none_or(|rows| rows == Some(&block.rows)).then_some(block.lsn)
             };
-            match open.split_first() {
-                Some((first, rest)) if base.is_none() => match lsn(first) {
-                    Some(known) if rest.iter().all(|column| lsn(column) == Some(known)) => Wanted::IfChanged(known),
-                    _ => Wanted::Image,
-                },
+            match open.split_first().map(|(first, rest)| (known(first), rest)) {
+                Some((Some(lsn), rest)) if rest.iter().all(|column| known(column) == Some(lsn)) => {
+                    Wanted::IfChanged(lsn)
+                }
                 _ => Wanted::Image,
             }
         };
@@ -119,6 +122,20 @@ mod tests {
         let plan = Plan::new(vec![None, column(&[1, 2], &info, 0)], 2, &info);
         assert_eq!((plan.proven, plan.wanted), (vec![false, true], vec![Wanted::Image, Wanted::Image]));
         assert!(plan.base.is_some());
+    }
+
+    #[test]
+    fn beside_proven_columns_the_others_are_only_looked_at() {
+        let (then, now) = (info(7, 0b11), info(8, 0b11));
+        let plan = Plan::new(vec![column(&[1, 2], &then, 0), column(&[1, 9], &now, 0)], 2, &now);
+        assert_eq!(plan.wanted, [Wanted::IfChanged(1), Wanted::IfChanged(2)]);
+        // Decoded by a scan that began later, from a page with one more tuple.
+        let rows = [(1, RowMap::First(1)), (5, RowMap::First(2))];
+        let table = Arc::new(BlockTable::new(0, rows.into_iter(), &then));
+        let more: ArrayRef = Arc::new(Int32Array::from_iter_values(0..3));
+        let later = Some(Arc::new(CachedColumn::new(table, more, 0, 0)));
+        let plan = Plan::new(vec![later, column(&[1, 2], &now, 0)], 2, &now);
+        assert_eq!(plan.wanted, [Wanted::IfChanged(1), Wanted::Image]);
     }
 
     #[test]

@@ -90,6 +90,7 @@ impl CachedScan {
         }
         let rows_per_block = shared.def.rows.max(0.0) / f64::from(shared.info.blocks.max(1));
         let chunk_bytes = (rows_per_block * f64::from(CHUNK_BLOCKS)) as usize * shared.row_bytes(needed);
+        cache.note_file(info.relation, info.file);
         let pruner = match predicates {
             [] => None,
             predicates => {
@@ -109,6 +110,10 @@ impl CachedScan {
         }))
     }
 
+    fn is_of_rows_alone(&self) -> bool {
+        self.identities.iter().all(|identity| identity.column.attnum == 0)
+    }
+
     fn key(&self, first_block: BlockNumber) -> ChunkKey {
         ChunkKey { file: self.info.file, number: first_block / CHUNK_BLOCKS }
     }
@@ -122,7 +127,15 @@ impl CachedScan {
         let number = first_block / CHUNK_BLOCKS;
         let found = self.look(number);
         let is_new = found.iter().all(Option::is_none);
-        let plan = Plan::new(found, blocks as usize, &self.info);
+        let mut plan = Plan::new(found, blocks as usize, &self.info);
+        if !plan.is_proven() && self.is_of_rows_alone() {
+            // Any column has them.
+            let any = self
+                .cache
+                .any(&self.key(first_block))
+                .map(|column| Plan::new(vec![Some(column)], blocks as usize, &self.info));
+            plan = any.filter(Plan::is_proven).unwrap_or(plan);
+        }
         if plan.is_proven() {
             self.count(&plan, 0);
             if let Some(pruner) = &self.pruner
@@ -225,9 +238,11 @@ impl ChunkBuild {
             if *lsn != entry.lsn {
                 return Err(protocol("changed block without an image"));
             }
-            let visible = match entry.flags & ALL_VISIBLE {
-                0 => Visible::new(&entry.visible, &known.rows.bitmap()),
-                _ => Some(Visible::All),
+            // Rows of proven columns are all visible.
+            let visible = if entry.flags & ALL_VISIBLE != 0 || self.plan.base.is_some() {
+                Some(Visible::All)
+            } else {
+                Visible::new(&entry.visible, &known.rows.bitmap())
             };
             *came = Came::Unchanged(visible.ok_or_else(|| protocol("visible tuple that is not there"))?);
             return Ok(0);

@@ -476,7 +476,7 @@ impl ExecutionPlan for HeapScanExec {
         let queue = executions.queue(partition, partitions, new).map_err(external)?;
         drop(executions);
         let batch_rows = context.session_config().batch_size();
-        Ok(Box::pin(ScanStream::new(self, queue, partition, batch_rows)))
+        Ok(Box::pin(ScanStream::new(self, queue, partition, batch_rows, context.memory_pool())))
     }
 
     fn metrics(&self) -> Option<MetricsSet> {

@@ -22,6 +22,7 @@ use datafusion::arrow::compute::filter_record_batch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::error::Result as DataFusionResult;
 use datafusion::execution::RecordBatchStream;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::metrics::{BaselineMetrics, Count, MetricBuilder};
 use fusion_common::BlockNumber;
@@ -90,6 +91,8 @@ pub(super) struct ScanStream {
     needed: Vec<usize>,
     /// Decoders that no range uses.
     decoders: Vec<Decoder>,
+    /// What the chunks under way take.
+    memory: MemoryReservation,
     rows: Rows,
     batch_rows: usize,
     read_ahead: usize,
@@ -107,7 +110,13 @@ pub(super) struct ScanStream {
 }
 
 impl ScanStream {
-    pub(super) fn new(scan: &HeapScanExec, queue: Arc<ChunkQueue>, partition: usize, batch_rows: usize) -> Self {
+    pub(super) fn new(
+        scan: &HeapScanExec,
+        queue: Arc<ChunkQueue>,
+        partition: usize,
+        batch_rows: usize,
+        pool: &Arc<dyn MemoryPool>,
+    ) -> Self {
         let (sender, events) = unbounded_channel();
         let count = |name: &'static str| MetricBuilder::new(&scan.metrics).counter(name, partition);
         Self {
@@ -117,6 +126,7 @@ impl ScanStream {
             cached: scan.cached.clone(),
             needed: scan.needed().to_vec(),
             decoders: Vec::new(),
+            memory: MemoryConsumer::new("heap scan").register(pool),
             rows: match &scan.filters {
                 None => Rows::All(ColumnDecoder::new(Arc::clone(&scan.layout), batch_rows), VecDeque::new()),
                 Some(filters) => Rows::Filtered(Box::new(FilteredDecoder::new(Arc::clone(&filters.plan), batch_rows))),
@@ -242,6 +252,8 @@ impl ScanStream {
         if current.next >= frame.entries().len() {
             self.current = None;
         }
+        let under_way = self.ranges.iter().filter_map(|range| range.build.as_ref());
+        self.memory.try_resize(under_way.map(|(_, decoder)| decoder.decoder.memory()).sum())?;
         Ok(())
     }
 

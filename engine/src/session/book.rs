@@ -21,8 +21,12 @@ use std::sync::Arc;
 const MIN_OF_PURPOSE: usize = 1;
 /// Frames that an open query can always have: one for pages, one for tuples.
 pub const MIN_QUERY_FRAMES: usize = 2 * MIN_OF_PURPOSE;
-/// Parts (of 8) of all frames that one query may hold for pages, and for tuples.
+/// Parts (of 8) of all frames that one query may hold for pages, and for tuples, beside others.
 const MAX_EIGHTHS: [usize; 2] = [3, 1];
+/// The same of the only query of a session, which most are: five chunks of pages under way keep both sides at work.
+const MAX_EIGHTHS_ALONE: [usize; 2] = [6, 1];
+/// Parts (of 8) of all frames that may be out beyond the minimums: beside others, and alone.
+const MAX_EXTRA_EIGHTHS: [usize; 2] = [4, 6];
 
 /// What a frame is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,20 +111,23 @@ impl Book {
         beyond.sum::<usize>() + self.strays
     }
 
+    /// Frames that a query may hold for a purpose, and those beyond the minimums that all may.
+    fn quota(&self, purpose: Purpose) -> (usize, usize) {
+        let frames = self.slots.len();
+        let (eighths, extra) = match self.held.len() {
+            0 | 1 => (MAX_EIGHTHS_ALONE, MAX_EXTRA_EIGHTHS[1]),
+            _ => (MAX_EIGHTHS, MAX_EXTRA_EIGHTHS[0]),
+        };
+        ((frames * eighths[purpose as usize] / 8).max(MIN_OF_PURPOSE), frames * extra / 8)
+    }
+
     /// Takes a free frame for a query, within its quota; None: wait until one comes back.
     pub fn take(&mut self, query: QueryId, purpose: Purpose) -> Option<Frame> {
-        let frames = self.slots.len();
-        let extra = self.extra();
-        let reserved = self.held.len() * MIN_QUERY_FRAMES;
-        let held = self.held.get_mut(&query)?.get_mut(purpose as usize)?;
-        if *held >= MIN_OF_PURPOSE {
-            let most = (frames * MAX_EIGHTHS[purpose as usize] / 8).max(MIN_OF_PURPOSE);
-            if *held >= most || reserved + extra + 1 > frames || extra >= frames / 2 {
-                return None;
-            }
+        if self.available(query, purpose) == 0 {
+            return None;
         }
         let frame = self.free.pop()?;
-        *held += 1;
+        *self.held.get_mut(&query)?.get_mut(purpose as usize)? += 1;
         if let Some(slot) = self.slots.get_mut(usize::from(frame.number().0)) {
             *slot = Slot { owner: Owner::Engine, query, purpose };
         }
@@ -130,12 +137,11 @@ impl Book {
     /// How many frames [`Self::take`] would give a query now.
     pub fn available(&self, query: QueryId, purpose: Purpose) -> usize {
         let Some(held) = self.held.get(&query).and_then(|held| held.get(purpose as usize)) else { return 0 };
-        let frames = self.slots.len();
-        let most = (frames * MAX_EIGHTHS[purpose as usize] / 8).max(MIN_OF_PURPOSE);
+        let (most, most_extra) = self.quota(purpose);
         let extra = self.extra();
-        let unreserved = frames.saturating_sub(self.held.len() * MIN_QUERY_FRAMES + extra);
-        let beyond =
-            most.saturating_sub((*held).max(MIN_OF_PURPOSE)).min(unreserved).min((frames / 2).saturating_sub(extra));
+        let unreserved = self.slots.len().saturating_sub(self.held.len() * MIN_QUERY_FRAMES + extra);
+        let room = unreserved.min(most_extra.saturating_sub(extra));
+        let beyond = most.saturating_sub((*held).max(MIN_OF_PURPOSE)).min(room);
         (beyond + MIN_OF_PURPOSE.saturating_sub(*held)).min(self.free.len())
     }
 
@@ -177,9 +183,9 @@ impl Book {
             let of_query = |slot: &&Slot| slot.query == query && slot.purpose == Purpose::Pages && slot.owner == owner;
             self.slots.iter().filter(of_query).count()
         };
-        let most = self.slots.len() * MAX_EIGHTHS[Purpose::Pages as usize] / 8;
-        let spent = self.extra() >= self.slots.len() / 2;
-        pages(Owner::Engine) * 2 > most.max(MIN_OF_PURPOSE) || (spent && pages(Owner::Backend) == 0)
+        let (most, most_extra) = self.quota(Purpose::Pages);
+        let spent = self.extra() >= most_extra;
+        pages(Owner::Engine) * 2 > most || (spent && pages(Owner::Backend) == 0)
     }
 
     /// A frame that the backend returned unused or read; gives its query and purpose.
@@ -222,12 +228,12 @@ mod tests {
         let query = QueryId(1);
         book.open(query).unwrap();
         let mut received = Vec::new();
-        for count in 1..=6 {
+        for count in 1..=12 {
             let frame = book.take(query, Purpose::Pages).unwrap();
             let number = book.lend(frame);
             received.push(book.receive(number, query).unwrap());
-            assert_eq!(book.is_crowded(query), count > 3, "{count} of 6");
-            assert_eq!(book.available(query, Purpose::Pages), 6 - count);
+            assert_eq!(book.is_crowded(query), count > 6, "{count} of 12");
+            assert_eq!(book.available(query, Purpose::Pages), 12 - count);
         }
         received.into_iter().for_each(|frame| book.give_back(frame));
         assert!(!book.is_crowded(query));
@@ -244,8 +250,9 @@ mod tests {
                 lent.push(book.lend(frame));
             }
         }
-        assert_eq!(lent.len(), 6 + 2, "three eighths and one eighth");
+        assert_eq!(lent.len(), 12 + 2, "six eighths and one eighth");
         book.open(modest).unwrap();
+        assert!(book.take(greedy, Purpose::Pages).is_none(), "beside another one it has too many");
         assert!(book.take(modest, Purpose::Pages).is_some());
         assert!(book.take(modest, Purpose::Tuples).is_some());
         assert!(book.take(QueryId(3), Purpose::Pages).is_none(), "not open");

@@ -187,6 +187,11 @@ async fn read(session: &Arc<Session>, reader: &mut Reader) -> Result<()> {
                 let evicted = session.engine.cache.evict(database, relation) as u64;
                 session.send(session.cache_report(query, database, evicted));
             }
+            FromBackend::AskCacheShare { query, relations } => {
+                let cache = &session.engine.cache;
+                let shares = relations.iter().map(|asked| cache.share(asked.file, asked.blocks, &asked.attnums));
+                session.send(FromEngine::CacheShare { query, shares: shares.collect() });
+            }
             FromBackend::CacheStatistics { query, database } => session.send(session.cache_report(query, database, 0)),
             FromBackend::Pages { query, range, frame } => session.pages(query, range, frame)?,
             FromBackend::WideTuple { query, range, block, offset_number, tuple } => {

@@ -1,8 +1,8 @@
 //! Hand-built heap pages of a table (id int4, name text), as bufpage.h and htup_details.h draw them.
 
-use fusion_common::limits::BITMAP_WORDS;
-use fusion_common::limits::BLOCK_SIZE;
+use fusion_common::limits::{BITMAP_WORDS, BLOCK_SIZE};
 use fusion_common::{AttAlign, Attribute};
+use fusion_proto::message::CacheInfo;
 use fusion_proto::page_frame::VisibleBitmap;
 use std::sync::Arc;
 
@@ -18,12 +18,18 @@ pub struct Page {
     pub visible: VisibleBitmap,
     pub flattened: Vec<(u16, Vec<u8>)>,
     pub wide: Vec<(u16, Vec<u8>)>,
+    /// Page LSN.
+    pub lsn: u64,
+    /// PD_ALL_VISIBLE.
+    pub all_visible: bool,
 }
 
 #[derive(Clone)]
 pub struct Table {
     pub pages: Vec<Page>,
     pub rows: Vec<Row>,
+    /// What goes with a query, where it may be cached.
+    pub cache: Option<CacheInfo>,
 }
 
 /// HeapTupleHeader and data of a row.
@@ -74,7 +80,7 @@ impl Page {
         image[14..16].copy_from_slice(&(BLOCK_SIZE as u16).to_le_bytes());
         image[16..18].copy_from_slice(&(BLOCK_SIZE as u16).to_le_bytes());
         image[18..20].copy_from_slice(&(BLOCK_SIZE as u16 | 4).to_le_bytes());
-        Self { image, visible: [0; BITMAP_WORDS], flattened: Vec::new(), wide: Vec::new() }
+        Self { image, visible: [0; BITMAP_WORDS], flattened: Vec::new(), wide: Vec::new(), lsn: 1, all_visible: false }
     }
 
     fn u16_at(&self, at: usize) -> usize {
@@ -132,7 +138,7 @@ impl Table {
                 last.push(&tuple(&(-1, Some("dead".to_owned()))), false);
             }
         }
-        Arc::new(Self { pages, rows })
+        Arc::new(Self { pages, rows, cache: None })
     }
 
     /// `count` rows.

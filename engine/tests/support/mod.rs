@@ -9,8 +9,8 @@ pub mod plans;
 use fusion_common::{Attribute, FrameNumber, QueryId, ScanId, SqlError};
 use fusion_engine::server::{Config, Engine, Server};
 use fusion_proto::codec::{self, Decoder};
-use fusion_proto::message::{Execute, FromBackend, FromEngine, Hello, QueryMetrics};
-use fusion_proto::page_frame::{BlockState, PageFrameWriter};
+use fusion_proto::message::{Execute, FromBackend, FromEngine, Hello, QueryMetrics, Wanted};
+use fusion_proto::page_frame::{ALL_VISIBLE, BlockState, PageFrameWriter};
 use fusion_proto::segment::{Frame, Segment, receive_with_descriptor};
 use fusion_proto::tuple_frame::{TupleFrame, check_tuple};
 use fusion_proto::{BUILD_ID, PROTOCOL_VERSION};
@@ -87,6 +87,7 @@ struct Range {
     scan: ScanId,
     next: u32,
     end: u32,
+    wanted: std::vec::IntoIter<Wanted>,
 }
 
 /// What a query gave.
@@ -125,6 +126,9 @@ pub struct Backend {
     /// Blocks are named this much too low, from the second of a frame on.
     pub block_shift: u32,
     pub asked_blocks: u64,
+    /// Blocks that were looked at, and those of them whose image was sent.
+    pub visits: u64,
+    pub images: u64,
     pub status: Option<fusion_proto::message::EngineStatus>,
 }
 
@@ -185,6 +189,8 @@ impl Backend {
             lazy: false,
             block_shift: 0,
             asked_blocks: 0,
+            visits: 0,
+            images: 0,
             status: None,
         }
     }
@@ -246,7 +252,7 @@ impl Backend {
     /// Takes a message in and does what it asks for.
     pub fn step(&mut self) {
         match self.receive().expect("the engine hung up") {
-            FromEngine::ReadRange { query, range, scan, first_block, count, .. } => {
+            FromEngine::ReadRange { query, range, scan, first_block, count, wanted } => {
                 self.asked_blocks += u64::from(count);
                 self.ranges.push_back(Range {
                     query,
@@ -254,6 +260,7 @@ impl Backend {
                     scan,
                     next: first_block,
                     end: first_block + count,
+                    wanted: wanted.into_iter(),
                 });
             }
             FromEngine::Grant { query, frame } => {
@@ -325,6 +332,14 @@ impl Backend {
             while range.next < range.end && writer.has_room() {
                 let block = range.next;
                 let page = &table.pages[block as usize];
+                let known = match range.wanted.next().unwrap_or(Wanted::Image) {
+                    Wanted::Nothing => {
+                        range.next += 1;
+                        continue;
+                    }
+                    Wanted::IfChanged(lsn) => Some(lsn),
+                    Wanted::Image => None,
+                };
                 for (offset_number, tuple) in &page.wide {
                     let (query, range, tuple) = (range.query, range.number, tuple.clone());
                     send(
@@ -332,14 +347,21 @@ impl Backend {
                         &FromBackend::WideTuple { query, range, block, offset_number: *offset_number, tuple },
                     );
                 }
+                let changed = known != Some(page.lsn);
                 let copy = |to: &mut [u8]| {
                     to.copy_from_slice(&page.image);
-                    BlockState { lsn: 1, flags: 0, visible_count: page.visible_count(), visible: page.visible }
+                    let flags = if page.all_visible { ALL_VISIBLE } else { 0 };
+                    let (lsn, visible_count, visible) = (page.lsn, page.visible_count(), page.visible);
+                    (BlockState { lsn, flags, visible_count, visible }, changed)
                 };
                 let named = if writer.is_empty() { block } else { block - self.block_shift };
-                writer.push_image(named, copy).unwrap();
-                for (offset_number, tuple) in &page.flattened {
-                    assert!(writer.push_flattened(*offset_number, tuple).unwrap());
+                writer.push_block(named, copy).unwrap();
+                self.images += u64::from(changed);
+                self.visits += 1;
+                if changed {
+                    for (offset_number, tuple) in &page.flattened {
+                        assert!(writer.push_flattened(*offset_number, tuple).unwrap());
+                    }
                 }
                 range.next += 1;
             }

@@ -87,7 +87,7 @@ pub fn execute(query: u32, root: Rel, output: &[(TypeRef, Attribute)], table: &T
             blocks: table.pages.len() as u32,
             attributes: vec![INT4, TEXT],
             columns: vec![needed(1, ColumnType::Int4), needed(2, ColumnType::Text)],
-            cache: None,
+            cache: table.cache.clone().map(Box::new),
         }],
         output: output.iter().map(|(_, attribute)| *attribute).collect(),
         analyze: false,

@@ -3,7 +3,7 @@
 //! Thin wrappers over syscache and relcache look-ups. Invariant: every relation opened here is locked AccessShare until the end of the
 //! transaction, so that what was read of it stays true while the query runs.
 
-use fusion_common::{Oid, TypeRef};
+use fusion_common::{Oid, RelationFile, TypeRef};
 use pgrx::pg_sys;
 use std::ffi::{CStr, CString};
 
@@ -67,6 +67,12 @@ impl Relation {
     /// `relkind`.
     pub fn kind(&self) -> u8 {
         self.class().relkind as u8
+    }
+
+    /// Its file; only of a relation with storage.
+    pub fn file(&self) -> RelationFile {
+        // SAFETY: the relation is open.
+        unsafe { super::visibility::relation_file(self.0) }
     }
 
     /// `relpersistence`.

@@ -31,3 +31,18 @@ pub fn cores() -> u32 {
     static CORES: std::sync::OnceLock<u32> = std::sync::OnceLock::new();
     *CORES.get_or_init(|| std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32))
 }
+
+/// Memory of this machine, or of the control group that it runs in if that has less, MiB. Asked once.
+pub fn memory_mb() -> u64 {
+    static MEMORY: std::sync::OnceLock<u64> = std::sync::OnceLock::new();
+    *MEMORY.get_or_init(|| {
+        let machine = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
+            let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+            line.split_whitespace().next()?.parse::<u64>().ok()
+        });
+        let group = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
+        let group = group.and_then(|text| text.trim().parse::<u64>().ok());
+        let machine_mb = machine.map_or(4096, |kib| kib / 1024);
+        group.map_or(machine_mb, |bytes| machine_mb.min(bytes >> 20))
+    })
+}

@@ -56,19 +56,23 @@ unsafe fn is_new_in_transaction(relation: pg_sys::Relation) -> bool {
         .any(|&subid| subid != INVALID_SUBTRANSACTION_ID)
 }
 
+/// The file of `relation`.
+///
 /// # Safety
-/// As for [`cache_info`].
+/// `relation` is open.
 #[cfg(feature = "pg15")]
-unsafe fn relation_file(relation: pg_sys::Relation) -> RelationFile {
+pub unsafe fn relation_file(relation: pg_sys::Relation) -> RelationFile {
     // SAFETY: as the caller's.
     let node = unsafe { (*relation).rd_node };
     RelationFile { tablespace: node.spcNode.to_u32(), database: node.dbNode.to_u32(), number: node.relNode.to_u32() }
 }
 
+/// The file of `relation`.
+///
 /// # Safety
-/// As for [`cache_info`].
+/// `relation` is open.
 #[cfg(not(feature = "pg15"))]
-unsafe fn relation_file(relation: pg_sys::Relation) -> RelationFile {
+pub unsafe fn relation_file(relation: pg_sys::Relation) -> RelationFile {
     // SAFETY: as the caller's.
     let locator = unsafe { (*relation).rd_locator };
     RelationFile {

@@ -4,6 +4,10 @@
 //! sides are guessed in nanoseconds, from the planner's row estimates: the native plan node by node, the engine by pages, rows and
 //! operators. All pages are taken to be in memory. The constants are fitted to TPC-H on two cores (ai/components/fdw.md).
 //!
+//! The engine has two times: *cold*, when every page is fed and decoded, and *warm*, when the columns are in its cache. A query that would be
+//! fast when warm is let in cold as long as that costs no more than a few native runs: the next ones pay it back. Beyond, the engine is
+//! asked what it has.
+//!
 //! Invariant: pure arithmetic over estimates; wrong estimates make a slow query, not a wrong one.
 
 use crate::pg::catalog::Relation;
@@ -20,9 +24,16 @@ const MARGIN: f64 = 1.1;
 pub struct Estimate {
     /// The native plan.
     pub native: f64,
-    /// In the engine.
-    pub engine: f64,
+    /// In the engine, nothing of it cached.
+    pub cold: f64,
+    /// In the engine, all of it cached.
+    pub warm: f64,
 }
+
+/// Native runs that a first run in the engine may cost.
+const MOST_FOR_THE_FIRST: f64 = 3.0;
+/// Share of a query's columns in the cache from which on it counts as warm.
+const CACHED: f64 = 0.9;
 
 impl Estimate {
     /// Of a statement and its translation. `cores`: processors of this machine.
@@ -35,12 +46,18 @@ impl Estimate {
                 f64::from(blocks.unwrap_or(0))
             })
             .sum();
-        Self { native: native_time(native, 1.0, cores), engine: engine_time(&translation.plan, blocks, cores) }
+        let plan = &translation.plan;
+        let cold = engine_time(plan, blocks, cores);
+        Self { native: native_time(native, 1.0, cores), cold, warm: warm_time(plan, cores).min(cold) }
     }
 
-    /// Whether the engine is expected to be worth it.
-    pub fn favours_engine(self) -> bool {
-        self.engine * MARGIN < self.native
+    /// Whether the engine is expected to be worth it; `cached` gives the share of the columns that is in its cache, if they can be there.
+    pub fn favours_engine(self, may_cache: bool, cached: impl FnOnce() -> Option<f64>) -> bool {
+        let is_better = |engine: f64| engine * MARGIN < self.native;
+        is_better(self.cold)
+            || (may_cache
+                && is_better(self.warm)
+                && (self.cold < MOST_FOR_THE_FIRST * self.native || cached().is_some_and(|share| share >= CACHED)))
     }
 }
 
@@ -154,6 +171,11 @@ const SORTED_ROW: f64 = 150.0;
 const EVALUATED_ROW: f64 = 10.0;
 /// INTERSECT ALL and EXCEPT ALL sort rows to number equal ones.
 const NUMBERED_ROW: f64 = 800.0;
+// With all columns in the cache.
+const WARM_START: f64 = 4e6;
+const WARM_ROW: f64 = 0.5;
+const WARM_VALUE: f64 = 0.8;
+const WARM_COPY: f64 = 0.25;
 /// Share of the cores that is at work: backend and engine wait for each other.
 const BUSY: f64 = 0.8;
 
@@ -163,9 +185,20 @@ fn engine_time(plan: &Plan, blocks: f64, cores: f64) -> f64 {
     // Rows that are only counted are found by their line pointers.
     let row = |columns: usize| if columns == 0 { DECODED_ROW / 2.0 } else { DECODED_ROW };
     let scans: f64 = plan.scans.iter().map(|scan| scan.rows * row(scan.columns.len())).sum();
-    let shared: f64 = plan.shared.iter().map(|rel| work(plan, rel).time).sum();
-    let work = scans + shared + work(plan, &plan.root).time;
+    let work = scans + all_work(plan, 1.0);
     START + feed.max((feed + work) / (cores * BUSY).max(1.0))
+}
+
+/// Time of a plan whose columns are cached: rows go by without being decoded, and values are only copied.
+fn warm_time(plan: &Plan, cores: f64) -> f64 {
+    let row = |columns: usize| WARM_ROW + WARM_VALUE * columns as f64;
+    let scans: f64 = plan.scans.iter().map(|scan| scan.rows * row(scan.columns.len())).sum();
+    WARM_START + (scans + all_work(plan, WARM_COPY)) / cores.max(1.0)
+}
+
+/// Work of a plan beyond its scans, nanoseconds of all cores; `value` is what a value costs that comes out of a scan, as a part of decoding it.
+fn all_work(plan: &Plan, value: f64) -> f64 {
+    plan.shared.iter().chain([&plan.root]).map(|rel| work(plan, rel, value).time).sum()
 }
 
 /// Time beyond the decoding of rows, and rows that come out.
@@ -177,7 +210,7 @@ struct Work {
     passed: f64,
 }
 
-fn work(plan: &Plan, rel: &Rel) -> Work {
+fn work(plan: &Plan, rel: &Rel, decoding: f64) -> Work {
     let value = |column_type: ColumnType| match column_type {
         ColumnType::Numeric { .. } | ColumnType::NumericVar | ColumnType::Text | ColumnType::Bpchar { .. } => {
             VARLENA_VALUE
@@ -189,10 +222,14 @@ fn work(plan: &Plan, rel: &Rel) -> Work {
         Rel::Scan { scan, filtered_rows } => {
             let Some(def) = plan.scans.get(usize::from(scan.0)) else { return Work::default() };
             let values: f64 = def.columns.iter().map(|column| value(column.ty.column_type())).sum();
-            Work { time: filtered_rows * values, rows: *filtered_rows, passed: filtered_rows / def.rows.max(1.0) }
+            Work {
+                time: filtered_rows * values * decoding,
+                rows: *filtered_rows,
+                passed: filtered_rows / def.rows.max(1.0),
+            }
         }
         Rel::InnerJoin { inputs, .. } => {
-            let inputs: Vec<Work> = inputs.iter().map(|input| work(plan, input)).collect();
+            let inputs: Vec<Work> = inputs.iter().map(|input| work(plan, input, decoding)).collect();
             // As if along foreign keys: the largest input, and of it the share that the others leave.
             let largest = inputs.iter().map(|input| input.rows).fold(0.0, f64::max);
             let passed: f64 = inputs.iter().map(|input| input.passed.min(1.0)).product();
@@ -202,37 +239,37 @@ fn work(plan: &Plan, rel: &Rel) -> Work {
             Work { time, rows, passed }
         }
         Rel::Join { left, right, .. } => {
-            let (left, right) = (work(plan, left), work(plan, right));
+            let (left, right) = (work(plan, left, decoding), work(plan, right, decoding));
             let time = left.time + right.time + (left.rows + right.rows) * JOINED_ROW;
             Work { time, rows: left.rows, passed: left.passed }
         }
         Rel::Aggregate { input, groups, aggregates, .. } => {
-            let input = work(plan, input);
+            let input = work(plan, input, decoding);
             let lookup = if groups.is_empty() { 0.0 } else { GROUPED_ROW };
             let each = lookup + AGGREGATED_VALUE * aggregates.len() as f64;
             let rows = if groups.is_empty() { 1.0 } else { input.rows / 10.0 };
             Work { time: input.time + input.rows * each, rows, passed: input.passed }
         }
         Rel::Distinct { input } => {
-            let input = work(plan, input);
+            let input = work(plan, input, decoding);
             Work { time: input.time + input.rows * GROUPED_ROW, ..input }
         }
         Rel::Sort { input, .. } => {
-            let input = work(plan, input);
+            let input = work(plan, input, decoding);
             Work { time: input.time + input.rows * SORTED_ROW, ..input }
         }
         Rel::SetOperation { all: true, left, right, .. } => {
-            let (left, right) = (work(plan, left), work(plan, right));
+            let (left, right) = (work(plan, left, decoding), work(plan, right, decoding));
             let rows = left.rows + right.rows;
             Work { time: left.time + right.time + rows * NUMBERED_ROW, rows: left.rows, passed: 1.0 }
         }
         Rel::Project { input, exprs } => {
-            let input = work(plan, input);
+            let input = work(plan, input, decoding);
             let computed = exprs.iter().filter(|expr| !matches!(expr.kind, fusion_proto::plan::ExprKind::Column(_)));
             Work { time: input.time + input.rows * EVALUATED_ROW * computed.count() as f64, ..input }
         }
         other => {
-            let inputs: Vec<Work> = other.inputs().into_iter().map(|input| work(plan, input)).collect();
+            let inputs: Vec<Work> = other.inputs().into_iter().map(|input| work(plan, input, decoding)).collect();
             let rows = inputs.iter().map(|input| input.rows).sum();
             let time = inputs.iter().map(|input| input.time + input.rows * EVALUATED_ROW).sum();
             Work { time, rows, passed: 1.0 }
@@ -312,8 +349,19 @@ mod tests {
         };
         let engine = |blocks| engine_time(&plan, blocks, 2.0);
         let native = |plan: &PlanEstimate| native_time(plan, 1.0, 2.0);
-        assert!(Estimate { native: native(&scan(1e5, 6e6)), engine: engine(1e5) }.favours_engine());
+        let estimate = |native: f64, cold: f64| Estimate { native, cold, warm: warm_time(&plan, 2.0) };
+        assert!(estimate(native(&scan(1e5, 6e6)), engine(1e5)).favours_engine(false, || None));
         let look_up = PlanEstimate { kind: PlanKind::IndexScan, rows: 10.0, ..PlanEstimate::default() };
-        assert!(!Estimate { native: native(&look_up), engine: engine(10.0) }.favours_engine());
+        assert!(!estimate(native(&look_up), engine(10.0)).favours_engine(true, || Some(1.0)));
+    }
+
+    #[test]
+    fn a_first_run_may_cost_a_few_native_ones() {
+        let estimate = |cold| Estimate { native: 100.0, cold, warm: 20.0 };
+        assert!(estimate(250.0).favours_engine(true, || None));
+        assert!(!estimate(250.0).favours_engine(false, || None), "what cannot be cached is cold each time");
+        assert!(!estimate(500.0).favours_engine(true, || None));
+        assert!(!estimate(500.0).favours_engine(true, || Some(0.5)));
+        assert!(estimate(500.0).favours_engine(true, || Some(1.0)));
     }
 }

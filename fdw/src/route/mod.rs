@@ -21,8 +21,10 @@ use crate::pg::catalog;
 use crate::pg::planner::{self, PlannerArgs};
 use crate::pg::process;
 use crate::relation::{self, HeapRelation};
+use crate::session;
 use crate::translate::{self, Refusal, Translation};
 use fusion_common::{SqlError, SqlState};
+use fusion_proto::message::CacheQuestion;
 use leaves::Leaves;
 use native::NativeQuery;
 use pgrx::{PgLogLevel, pg_guard, pg_sys};
@@ -240,15 +242,39 @@ unsafe fn choose(
     // SAFETY: as above; planning has locked the relations.
     let native_estimate = unsafe { planner::PlanEstimate::of(native_stmt) };
     let estimate = cost::Estimate::new(&native_estimate, &translation, cores);
-    let text =
-        format!("fusion estimates: native {:.1} ms, engine {:.1} ms", estimate.native / 1e6, estimate.engine / 1e6);
+    let ms = |nanoseconds: f64| nanoseconds / 1e6;
+    let (native_ms, cold_ms, warm_ms) = (ms(estimate.native), ms(estimate.cold), ms(estimate.warm));
+    let text = format!("fusion estimates: native {native_ms:.1} ms, engine {cold_ms:.1} ms, cached {warm_ms:.1} ms");
     report(PgLogLevel::DEBUG1, SqlError::new(SqlState(*b"00000"), text));
-    if !guc::force() && !estimate.favours_engine() {
+    if !guc::force() && !estimate.favours_engine(may_cache(&translation), || cached_share(&translation)) {
         return refuse("the native plan is estimated to be cheaper");
     }
     // In PostgreSQL's units, for EXPLAIN and for the plans around.
-    let engine_cost = native_cost * estimate.engine / estimate.native.max(1.0);
+    let engine_cost = native_cost * estimate.warm / estimate.native.max(1.0);
     Ok((translation, engine_cost))
+}
+
+/// Whether columns of all relations of a query can be in the engine's cache.
+fn may_cache(translation: &Translation) -> bool {
+    let is_permanent = |scan: &translate::ScanRelation| {
+        catalog::Relation::open(scan.relation.heap)
+            .is_some_and(|relation| relation.persistence() == pg_sys::RELPERSISTENCE_PERMANENT)
+    };
+    guc::cache_size_mb() != Some(0) && translation.relations.iter().all(is_permanent)
+}
+
+/// How much of a query's columns the engine has in its cache, by the blocks of their relations; None where it cannot be asked.
+fn cached_share(translation: &Translation) -> Option<f64> {
+    let question = |scan: &translate::ScanRelation| {
+        let relation = catalog::Relation::open(scan.relation.heap)?;
+        let attnums = scan.attnums.iter().filter_map(|&attnum| u16::try_from(attnum).ok()).collect();
+        Some(CacheQuestion { file: relation.file(), blocks: relation.blocks()?, attnums })
+    };
+    let questions: Vec<CacheQuestion> = translation.relations.iter().map(question).collect::<Option<_>>()?;
+    let blocks: Vec<f64> = questions.iter().map(|question| f64::from(question.blocks)).collect();
+    let shares = session::cache_shares(questions)?;
+    let cached: f64 = shares.iter().zip(&blocks).map(|(share, blocks)| f64::from(*share) * blocks).sum();
+    Some(cached / blocks.iter().sum::<f64>().max(1.0))
 }
 
 /// Translates a query over fusion tables and heap relations.

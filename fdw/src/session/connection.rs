@@ -64,11 +64,16 @@ pub enum Delivery {
     Explained(String),
     /// The end of an `Evict` or a `CacheStatistics`: what the cache holds, and bytes thrown out.
     CacheReport(Vec<CacheEntry>, u64),
+    /// The end of an `AskCacheShare`.
+    CacheShare(Vec<f32>),
 }
 
 impl Delivery {
     fn is_end(&self) -> bool {
-        matches!(self, Self::Done(_) | Self::Failed(_) | Self::Explained(_) | Self::CacheReport(..))
+        matches!(
+            self,
+            Self::Done(_) | Self::Failed(_) | Self::Explained(_) | Self::CacheReport(..) | Self::CacheShare(_)
+        )
     }
 
     fn wide_bytes(&self) -> usize {
@@ -303,6 +308,7 @@ impl Connection {
             FromEngine::Failed { query, error } => (query, Delivery::Failed(error)),
             FromEngine::Explained { query, plan } => (query, Delivery::Explained(plan)),
             FromEngine::CacheReport { query, entries, evicted } => (query, Delivery::CacheReport(entries, evicted)),
+            FromEngine::CacheShare { query, shares } => (query, Delivery::CacheShare(shares)),
             FromEngine::Status(status) => return self.answer(status),
             FromEngine::Welcome { .. } | FromEngine::Refused(_) => {
                 return Err(Error::Unexpected("handshake in an open session"));

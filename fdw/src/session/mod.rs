@@ -23,13 +23,15 @@ use crate::error::Result;
 use crate::pg;
 use connection::{Connection, Delivery};
 use fusion_common::{Attribute, BlockNumber, Oid, QueryId, ScanId, SqlError, SqlState};
-use fusion_proto::message::{CacheEntry, EngineStatus, Execute, FromBackend, QueryMetrics, ScanInfo, Wanted};
+use fusion_proto::message::{
+    CacheEntry, CacheQuestion, EngineStatus, Execute, FromBackend, QueryMetrics, ScanInfo, Wanted,
+};
 use fusion_proto::plan::Value;
 use fusion_proto::segment;
 use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Bytes that may wait for the engine to read them; a sender of pages or tuples waits until there are fewer.
 const MAX_BACKLOG: usize = 1 << 20;
@@ -166,6 +168,29 @@ pub fn cache_statistics() -> Result<Vec<CacheEntry>> {
     cache_report(|query| FromBackend::CacheStatistics { query, database }).map(|(entries, _)| entries)
 }
 
+/// How much of these relations the column cache holds, from 0 to 1 each; None where this session is not connected, or the engine does not
+/// answer at once: a route must not wait for it.
+pub fn cache_shares(relations: Vec<CacheQuestion>) -> Option<Vec<f32>> {
+    /// Its socket threads do not compute.
+    const PATIENCE: Duration = Duration::from_millis(20);
+    let connection = CURRENT.with_borrow(|current| current.clone())?;
+    connection.borrow_mut().pump();
+    if connection.borrow().lost().is_some() || connection.borrow().is_full() {
+        return None;
+    }
+    let id = connection.borrow_mut().open(|query| FromBackend::AskCacheShare { query, relations }).ok()?;
+    let mut query = Query { id, ended: false, connection };
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match query.try_take().ok()? {
+            Some(Delivery::CacheShare(shares)) => return Some(shares),
+            Some(_) => return None,
+            None if Instant::now() >= deadline => return None,
+            None => wait_socket(&query.connection, deadline.saturating_duration_since(Instant::now())),
+        }
+    }
+}
+
 fn cache_report(ask: impl FnOnce(QueryId) -> FromBackend) -> Result<(Vec<CacheEntry>, u64)> {
     let mut query = open(ask)?;
     loop {
@@ -279,7 +304,7 @@ impl Query {
             Delivery::WideRow(tuple) => Event::WideRow(tuple),
             Delivery::Done(metrics) => Event::Done(metrics),
             Delivery::Failed(error) => Event::Failed(error),
-            Delivery::Explained(_) | Delivery::CacheReport(..) => {
+            Delivery::Explained(_) | Delivery::CacheReport(..) | Delivery::CacheShare(_) => {
                 self.ended = true;
                 return Err(SqlError::new(
                     SqlState::PROTOCOL_VIOLATION,
@@ -296,7 +321,7 @@ impl Query {
             self.connection.borrow_mut().pump();
             check_lost(&self.connection)?;
             if self.connection.borrow().backlog() > MAX_BACKLOG {
-                wait_socket(&self.connection);
+                wait_socket(&self.connection, Duration::MAX);
             }
         }
         Ok(())
@@ -349,14 +374,14 @@ fn check_lost(connection: &Shared) -> Result<()> {
 
 /// Waits until something can be sent or received, or a tenth of a second, handles interrupts, and then sends and receives.
 fn wait(connection: &Shared) {
-    wait_socket(connection);
+    wait_socket(connection, Duration::MAX);
     connection.borrow_mut().pump();
 }
 
-fn wait_socket(connection: &Shared) {
+fn wait_socket(connection: &Shared, timeout: Duration) {
     let (socket, write) = {
         let connection = connection.borrow();
         (connection.socket(), connection.backlog() > 0)
     };
-    pg::wait::socket(socket, write, Duration::MAX);
+    pg::wait::socket(socket, write, timeout);
 }

@@ -57,7 +57,7 @@ impl Engine {
             .args(["--socket", SOCKET_PATH])
             .args(["--restarts", &restarts.to_string()])
             .args(["--threads", &threads().to_string()])
-            .args(["--memory-limit-mb", &memory_limit_mb().to_string()])
+            .args(["--memory-limit-mb", &guc::engine_memory_mb().to_string()])
             .args(["--cache-size-mb", &cache_size_mb().to_string()])
             .env_remove("RUST_BACKTRACE")
             .env_remove("RUST_LIB_BACKTRACE")
@@ -212,23 +212,8 @@ fn threads() -> u32 {
     guc::engine_threads().unwrap_or_else(pg::process::cores)
 }
 
-fn memory_limit_mb() -> u64 {
-    guc::memory_limit_mb().unwrap_or_else(|| machine_memory_mb() / 2).max(1)
-}
-
 fn cache_size_mb() -> u64 {
-    guc::cache_size_mb().unwrap_or_else(|| machine_memory_mb() / 4)
-}
-
-/// Memory of this machine, or of the control group that it runs in if that has less, MiB.
-fn machine_memory_mb() -> u64 {
-    let machine = fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
-        let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-        line.split_whitespace().next()?.parse::<u64>().ok()
-    });
-    let group = fs::read_to_string("/sys/fs/cgroup/memory.max").ok().and_then(|text| text.trim().parse::<u64>().ok());
-    let machine_mb = machine.map_or(4096, |kib| kib / 1024);
-    group.map_or(machine_mb, |bytes| machine_mb.min(bytes >> 20))
+    guc::cache_size_mb().unwrap_or_else(|| pg::process::memory_mb() / 4)
 }
 
 /// The kernel kills the engine when the supervisor has died, even if it hangs and never sees the end of its stdin.
