@@ -169,6 +169,22 @@ impl<K: Kind> Decode for Views<K> {
     #[inline(always)]
     fn on_page(&mut self, page: &PageBytes, slot: Slot) -> Result<u128> {
         let mut length = slot.length();
+        // Flags and codes of one to four letters are worth a path of their own: the general one works on 128 bits.
+        if !K::NUMERIC
+            && let (1..=4, Some(four)) =
+                (length, page.get(slot.offset()..slot.offset() + 4).and_then(|b| b.first_chunk()))
+        {
+            let mask = u32::MAX >> (32 - 8 * length as u32);
+            let mut bytes = u32::from_le_bytes(*four) & mask;
+            if K::TRIM {
+                let not_blank = bytes ^ (BLANKS as u32 & mask);
+                length = 4 - not_blank.leading_zeros() as usize / 8;
+                bytes = (u64::from(bytes) & ((1u64 << (8 * length)) - 1)) as u32;
+            }
+            if !K::TEXT || bytes & NOT_ASCII as u32 == 0 {
+                return Ok(u128::from(u64::from(bytes) << 32 | length as u64));
+            }
+        }
         let sixteen = page.get(slot.offset()..slot.offset() + 16).and_then(|bytes| bytes.first_chunk());
         if !K::NUMERIC
             && let (Some(&mask), Some(sixteen)) = (MASKS.get(length), sixteen)

@@ -92,18 +92,27 @@ pub enum RangeEvent {
     },
 }
 
+/// Blocks `first_block .. first_block + count`: what is `wanted` of each, or the images of all where that is empty.
+#[derive(Debug)]
+pub struct RangeRequest {
+    /// First block.
+    pub first_block: BlockNumber,
+    /// How many.
+    pub count: u32,
+    /// What of each.
+    pub wanted: Vec<Wanted>,
+}
+
 /// Where pages come from.
 pub trait PageSource: Send + Sync + fmt::Debug {
-    /// Asks for blocks `first_block .. first_block + count`: what is `wanted` of each, or the images of all where that is empty. What comes
-    /// is sent to `events`; dropping the receiver abandons the range. The number identifies the range in the events.
-    fn read_range(
+    /// Asks for ranges. What comes is sent to `events`; dropping the receiver abandons them. The numbers identify the ranges in the events,
+    /// one for each, in order.
+    fn read_ranges(
         &self,
         scan: ScanId,
-        first_block: BlockNumber,
-        count: u32,
-        wanted: Vec<Wanted>,
-        events: UnboundedSender<RangeEvent>,
-    ) -> Result<u32>;
+        ranges: Vec<RangeRequest>,
+        events: &UnboundedSender<RangeEvent>,
+    ) -> Result<Vec<u32>>;
 }
 
 /// A heap relation at the start of an execution.

@@ -14,7 +14,7 @@
 
 use super::chunk::{CachedScan, ChunkBuild, Finished, Start};
 use super::filter::{FilteredDecoder, PageRows};
-use super::{ChunkQueue, HeapScanExec, PageBytes, RangeEvent, Shared, WideTuple, protocol};
+use super::{ChunkQueue, HeapScanExec, PageBytes, RangeEvent, RangeRequest, Shared, WideTuple, protocol};
 use crate::error::{Error, Result, external};
 use arrow::array::{RecordBatch, RecordBatchOptions};
 use datafusion::arrow::array::BooleanArray;
@@ -37,7 +37,9 @@ use std::time::Instant;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// Ranges that a partition asks for before the first of them is done.
-pub const READ_AHEAD_RANGES: usize = 2;
+pub const READ_AHEAD_RANGES: usize = 4;
+/// As long as so many are under way, no more are asked for: they go out in twos, since a message costs both sides more than its contents.
+const ENOUGH_RANGES: usize = 2;
 
 /// A range under way.
 struct Range {
@@ -147,13 +149,18 @@ impl ScanStream {
 
     /// Keeps the read-ahead full. Returns early with rows when a chunk is proven.
     fn ask(&mut self) -> Result<()> {
-        while self.ranges.len() < self.read_ahead && !self.rows.has_batch() {
-            let Some((first, count)) = self.queue.take() else {
+        if self.ranges.len() > ENOUGH_RANGES {
+            return Ok(());
+        }
+        let mut asked = Vec::new();
+        let mut builds = Vec::new();
+        while self.ranges.len() + asked.len() < self.read_ahead && !self.rows.has_batch() {
+            let Some((first_block, count)) = self.queue.take() else {
                 break;
             };
             let build = match &self.cached {
                 None => None,
-                Some(cached) => match cached.start(first, count)? {
+                Some(cached) => match cached.start(first_block, count)? {
                     Start::Proven(finished) => {
                         self.figures.cached.add(1);
                         self.shared.counters.add_chunk(true);
@@ -168,18 +175,24 @@ impl ScanStream {
                     Start::Read(build) => Some(build),
                 },
             };
+            self.shared.counters.add_chunk(false);
             let wanted = build.as_ref().map(|build| build.wanted().to_vec()).unwrap_or_default();
-            let build = match build {
+            builds.push(match build {
                 Some(build) => {
                     let decoder = self.decoder_for(build.proven())?;
                     Some((build, decoder))
                 }
                 None => None,
-            };
-            self.shared.counters.add_chunk(false);
-            let source = &self.shared.source;
-            let number = source.read_range(self.shared.scan, first, count, wanted, self.sender.clone())?;
-            self.ranges.push(Range { number, next: first, end: u64::from(first) + u64::from(count), build });
+            });
+            asked.push(RangeRequest { first_block, count, wanted });
+        }
+        if asked.is_empty() {
+            return Ok(());
+        }
+        let bounds: Vec<_> = asked.iter().map(|asked| (asked.first_block, asked.count)).collect();
+        let numbers = self.shared.source.read_ranges(self.shared.scan, asked, &self.sender)?;
+        for ((number, (next, count)), build) in numbers.into_iter().zip(bounds).zip(builds) {
+            self.ranges.push(Range { number, next, end: u64::from(next) + u64::from(count), build });
         }
         Ok(())
     }

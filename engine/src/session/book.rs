@@ -176,16 +176,22 @@ impl Book {
         }
     }
 
+    fn pages_of(&self, query: QueryId, owner: Owner) -> usize {
+        let of_query = |slot: &&Slot| slot.query == query && slot.purpose == Purpose::Pages && slot.owner == owner;
+        self.slots.iter().filter(of_query).count()
+    }
+
+    /// Frames of pages of a query that are being decoded, or wait for it.
+    pub fn waiting_pages(&self, query: QueryId) -> usize {
+        self.pages_of(query, Owner::Engine)
+    }
+
     /// Whether pages that wait to be decoded hold so many frames of a query that its other scans might go without: more than half of
     /// its quota, or all that it can have now.
     pub fn is_crowded(&self, query: QueryId) -> bool {
-        let pages = |owner| {
-            let of_query = |slot: &&Slot| slot.query == query && slot.purpose == Purpose::Pages && slot.owner == owner;
-            self.slots.iter().filter(of_query).count()
-        };
         let (most, most_extra) = self.quota(Purpose::Pages);
         let spent = self.extra() >= most_extra;
-        pages(Owner::Engine) * 2 > most || (spent && pages(Owner::Backend) == 0)
+        self.waiting_pages(query) * 2 > most || (spent && self.pages_of(query, Owner::Backend) == 0)
     }
 
     /// A frame that the backend returned unused or read; gives its query and purpose.

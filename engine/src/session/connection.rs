@@ -1,10 +1,11 @@
-//! The two socket tasks of a session: handshake and reader, writer.
+//! The socket task of a session: handshake, then what the backend says.
 //!
 //! Invariants: nothing is read from the socket that is not decoded at once, so what a backend sends is bounded by what
 //! it was asked for; a broken protocol ends this connection and nothing else.
 
+use super::Session;
+use super::outbox::{self, Outbox};
 use super::run::{self, Kind};
-use super::{MAX_QUEUED_MESSAGES, Outgoing, Session};
 use crate::error::{Error, Result};
 use crate::log::{self, Level};
 use crate::scan::WideTuple;
@@ -15,20 +16,18 @@ use fusion_proto::codec::{self, Decoder};
 use fusion_proto::message::{FromBackend, FromEngine, Hello};
 use fusion_proto::segment::{self, Segment};
 use fusion_proto::{BUILD_ID, PROTOCOL_VERSION};
+use rustix::net::RecvFlags;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::UnixStream;
-use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::sync::mpsc;
 
 /// How long a new connection may take to say hello.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes read at once.
 const READ_BUFFER: usize = 64 * 1024;
-/// Messages written at once.
-const WRITE_BATCH: usize = 256;
 
 fn unexpected(what: &'static str) -> Error {
     Error::Protocol(fusion_proto::Error::Unexpected(what))
@@ -36,7 +35,7 @@ fn unexpected(what: &'static str) -> Error {
 
 /// Messages from the socket.
 struct Reader {
-    socket: OwnedReadHalf,
+    socket: AsyncFd<OwnedFd>,
     decoder: Decoder,
     buffer: Vec<u8>,
 }
@@ -48,7 +47,14 @@ impl Reader {
             if let Some(message) = self.decoder.take()? {
                 return Ok(Some(message));
             }
-            let read = self.socket.read(&mut self.buffer).await.map_err(Error::io("read from backend"))?;
+            let mut ready = self.socket.readable().await.map_err(Error::io("read from backend"))?;
+            let read = match ready.try_io(|socket| {
+                let received = rustix::net::recv(socket.get_ref(), &mut self.buffer[..], RecvFlags::empty());
+                received.map(|(count, _)| count).map_err(Into::into)
+            }) {
+                Ok(read) => read.map_err(Error::io("read from backend"))?,
+                Err(_) => continue,
+            };
             if read == 0 {
                 return Ok(None);
             }
@@ -79,18 +85,18 @@ pub async fn serve(engine: Arc<Engine>, mut stream: UnixStream) -> Result<()> {
         }
     };
     welcome(&mut stream, frames, descriptor).await?;
-    let (outgoing, queue) = mpsc::channel(MAX_QUEUED_MESSAGES);
-    let session = Session::new(engine, segment, outgoing)?;
-    let (socket, write_half) = stream.into_split();
-    let mut writer = tokio::spawn(write(queue, write_half));
+    // Watched for reading only: see `Outbox::run`.
+    let socket = stream.into_std().map_err(Error::io("take the socket"))?;
+    let sender = Outbox::new(socket.try_clone().map_err(Error::io("take the socket"))?.into());
+    let socket = outbox::watch(socket.into(), Interest::READABLE)?;
+    let session = Session::new(engine, segment, sender)?;
     let mut reader = Reader { socket, decoder, buffer: vec![0; READ_BUFFER] };
     let result = tokio::select! {
         result = read(&session, &mut reader) => result,
-        () = session.ended.notified() => Err(Error::Resources("backend does not read its messages".to_owned())),
-        _ = &mut writer => Ok(()),
+        result = session.outbox.run() => result,
+        () = session.ended.notified() => Ok(()),
     };
     session.close();
-    writer.abort();
     result
 }
 
@@ -205,32 +211,4 @@ async fn read(session: &Arc<Session>, reader: &mut Reader) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Writes what is queued, until the session is over. Its end is the session's: the backend is gone, or waits for an answer
-/// that cannot be sent.
-async fn write(mut queue: mpsc::Receiver<Outgoing>, mut socket: OwnedWriteHalf) {
-    let mut batch = Vec::with_capacity(WRITE_BATCH);
-    let mut bytes = Vec::new();
-    while queue.recv_many(&mut batch, WRITE_BATCH).await > 0 {
-        for outgoing in batch.drain(..) {
-            if let Err(error) = codec::encode(&outgoing.message, &mut bytes) {
-                // Every message that the engine makes fits: rows and plan texts are limited before.
-                log::line(Level::Error, &format!("message was not sent: {error}"));
-                return;
-            }
-            // Wide rows: at most a few of them in memory. The permit is released when this one is in `bytes`.
-            if bytes.len() >= READ_BUFFER {
-                if socket.write_all(&bytes).await.is_err() {
-                    return;
-                }
-                bytes.clear();
-            }
-        }
-        if socket.write_all(&bytes).await.is_err() {
-            return;
-        }
-        bytes.clear();
-        bytes.shrink_to(READ_BUFFER);
-    }
 }

@@ -1,38 +1,38 @@
 //! A session: one connection of one backend, its segment, its frames, its open queries.
 //!
 //! ```text
-//!   socket ──► reader ──► Session ──► ranges of the scans, frames, cancellation      (I/O threads)
-//!   socket ◄── writer ◄── queue  ◄── grants, ReadRange, Tuples, Done …               (from query threads)
+//!   socket ──► reader ──► Session ──► ranges of the scans, frames, cancellation      (socket threads)
+//!   socket ◄── outbox ◄── grants, ReadRange, Tuples, Done …                          (whoever says it)
 //! ```
-//! [`connection`] is the two socket tasks, [`book`] who owns which frame, [`query`] what a running query asks of its session,
+//! [`connection`] is the socket's task, [`outbox`] what goes out, [`book`] who owns which frame, [`query`] what a running query asks of its session,
 //! [`run`] the stages of a query.
 //!
 //! Invariants
-//! - Messages that give a frame away are queued under the lock under which the book changed hands.
+//! - Messages that give a frame away are pushed under the lock under which the book changed hands.
 //! - Every query that was accepted is answered with exactly one `Done`, `Failed` or `Explained`, as its last message.
 //! - What the backend holds or owes is the session's alone: the end of the connection frees all of it and cancels every query.
 
 pub mod book;
 pub mod connection;
+pub mod outbox;
 pub mod query;
 pub mod run;
 
 use crate::error::{Error, Result};
-use crate::scan::{PageBytes, RangeEvent, WideTuple};
+use crate::log::{self, Level};
+use crate::scan::{PageBytes, RangeEvent, RangeRequest, WideTuple};
 use crate::server::Engine;
 use book::{Book, Purpose};
 use fusion_common::limits::CHUNK_BLOCKS;
-use fusion_common::{BlockNumber, FrameNumber, Oid, QueryId, ScanId};
+use fusion_common::{FrameNumber, Oid, QueryId, ScanId};
 use fusion_proto::message::{FromEngine, Wanted};
 use fusion_proto::segment::{Frame, Segment};
+use outbox::Outbox;
 use query::{CopiedPages, Inbox, PageFrameGuard};
 use std::collections::{BTreeMap, HashMap};
+use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
-
-/// Messages that wait for the socket. Grants, ranges and tuples are bounded by frames and read-ahead far below this; a
-/// backend that reads nothing at all while it goes on asking reaches it, and its session ends.
-pub const MAX_QUEUED_MESSAGES: usize = 65_536;
 
 /// Rows too wide for a frame that wait for the socket, per session.
 pub const MAX_QUEUED_WIDE_ROWS: usize = 2;
@@ -43,19 +43,22 @@ const IMAGES_PER_FRAME: u32 = 32;
 /// Frames with the images of a whole chunk.
 const FRAMES_OF_CHUNK: usize = CHUNK_BLOCKS.div_ceil(IMAGES_PER_FRAME) as usize;
 
-/// A message on its way out, with what is to be released when it has been written.
-#[derive(Debug)]
-pub struct Outgoing {
-    message: FromEngine,
-    _permit: Option<OwnedSemaphorePermit>,
+/// When free frames are granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum When {
+    /// As far as they are wanted.
+    Now,
+    /// Only to a query whose backend has none left while little waits to be decoded: the others get them with the next range that is asked
+    /// for, or when a chunk's are free. One by one they would wake the backend up as often, and it would fill and send them one by one.
+    WhenNeeded,
 }
 
 /// See the module.
 #[derive(Debug)]
 pub struct Session {
     engine: Arc<Engine>,
-    outgoing: mpsc::Sender<Outgoing>,
-    /// Signalled when the session must end: a full queue.
+    outbox: Outbox,
+    /// Signalled when the session must end: a backend that does not read.
     ended: Notify,
     wide_rows: Arc<Semaphore>,
     state: Mutex<State>,
@@ -66,6 +69,35 @@ struct State {
     book: Book,
     queries: BTreeMap<QueryId, Open>,
     closed: bool,
+}
+
+/// The state, locked. Messages go out after the lock is released: sending wakes the backend up, which takes longer than all that is done
+/// under the lock.
+struct Locked<'a> {
+    /// None only in drop.
+    state: Option<MutexGuard<'a, State>>,
+    outbox: &'a Outbox,
+}
+
+impl Deref for Locked<'_> {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        self.state.as_ref().expect("the state is locked until the guard is dropped")
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut State {
+        self.state.as_mut().expect("the state is locked until the guard is dropped")
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        self.state = None;
+        self.outbox.flush();
+    }
 }
 
 /// A query that has been accepted and not answered.
@@ -100,6 +132,15 @@ impl Open {
             && self.ranges.values().all(|route| route.scan == scan)
     }
 
+    /// Whether a chunk of pages waits to be decoded, and there are no frames for another one yet. Not where several scans share the frames: what
+    /// waits may then wait for the scan that lacks them.
+    fn is_busy(&self, book: &Book, query: QueryId) -> bool {
+        let first = self.ranges.values().next().map(|route| route.scan);
+        first.is_some_and(|scan| self.is_last_scan(scan))
+            && book.available(query, Purpose::Pages) < FRAMES_OF_CHUNK
+            && book.waiting_pages(query) >= FRAMES_OF_CHUNK
+    }
+
     /// How many frames the backend can fill with what has been asked for.
     fn wanted(&self) -> usize {
         self.ranges.values().map(|route| route.expected_frames as usize).sum()
@@ -108,12 +149,12 @@ impl Open {
 
 impl Session {
     /// A new session on a new segment.
-    fn new(engine: Arc<Engine>, segment: Arc<Segment>, outgoing: mpsc::Sender<Outgoing>) -> Result<Arc<Self>> {
+    fn new(engine: Arc<Engine>, segment: Arc<Segment>, outbox: Outbox) -> Result<Arc<Self>> {
         let state = State { book: Book::new(segment)?, queries: BTreeMap::new(), closed: false };
         engine.counters.segments.increment();
         Ok(Arc::new(Self {
             engine,
-            outgoing,
+            outbox,
             ended: Notify::new(),
             wide_rows: Arc::new(Semaphore::new(MAX_QUEUED_WIDE_ROWS)),
             state: Mutex::new(state),
@@ -125,33 +166,44 @@ impl Session {
         &self.engine
     }
 
-    /// The state; a panic elsewhere cannot leave it half changed, since nothing in here calls out.
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The state; a panic elsewhere cannot leave it half changed, since nothing in here calls out. What is said meanwhile goes out when the
+    /// lock is released.
+    fn state(&self) -> Locked<'_> {
+        Locked { state: Some(self.state.lock().unwrap_or_else(PoisonError::into_inner)), outbox: &self.outbox }
     }
 
-    /// Queues a message.
+    /// Sends a message.
     fn send(&self, message: FromEngine) {
-        self.queue(Outgoing { message, _permit: None });
+        self.say(&[message], None);
+        self.outbox.flush();
     }
 
-    fn queue(&self, outgoing: Outgoing) {
-        if let Err(mpsc::error::TrySendError::Full(_)) = self.outgoing.try_send(outgoing) {
+    /// Adds messages to those that go out when the state is unlocked.
+    fn say(&self, messages: &[FromEngine], permit: Option<OwnedSemaphorePermit>) {
+        if !messages.is_empty()
+            && let Err(error) = self.outbox.push(messages, permit)
+        {
+            log::line(Level::Warning, &format!("session cannot go on: {error}"));
             self.ended.notify_one();
         }
     }
 
     /// Hands free frames to the queries that have ranges under way, and wakes those that wait for one to fill.
-    fn distribute(&self, state: &mut State) {
+    fn distribute(&self, state: &mut State, when: When) {
+        let mut messages = Vec::new();
+        self.grant(state, when, &mut messages);
+        self.say(&messages, None);
+    }
+
+    /// As [`Self::distribute`]; the grants go to `messages`, to be queued under the same lock.
+    fn grant(&self, state: &mut State, when: When, messages: &mut Vec<FromEngine>) {
         for (&query, open) in &mut state.queries {
-            // One by one they would wake the backend up as often, and it would fill and send them one by one.
-            let can_wait =
-                open.granted >= FRAMES_OF_CHUNK && state.book.available(query, Purpose::Pages) < FRAMES_OF_CHUNK;
+            let can_wait = when == When::WhenNeeded && (open.granted > 0 || open.is_busy(&state.book, query));
             while !can_wait && open.granted < open.wanted() {
                 let Some(frame) = state.book.take(query, Purpose::Pages) else { break };
                 let frame = state.book.lend(frame);
                 open.granted += 1;
-                self.send(FromEngine::Grant { query, frame });
+                messages.push(FromEngine::Grant { query, frame });
             }
             if open.inbox.waits_for_frame() {
                 open.inbox.wake();
@@ -175,38 +227,44 @@ impl Session {
         let mut state = self.state();
         let closed = state.queries.remove(&query);
         state.book.close(query);
-        self.send(last);
-        self.distribute(&mut state);
+        self.say(&[last], None);
+        self.distribute(&mut state, When::Now);
         // Not under the lock: events that nobody took hold frames, whose guards take it.
         drop(state);
         drop(closed);
     }
 
-    /// Asks the backend for a range.
-    fn read_range(
+    /// Asks the backend for ranges, with the frames for them.
+    fn read_ranges(
         &self,
         query: QueryId,
         scan: ScanId,
-        (first_block, count): (BlockNumber, u32),
-        wanted: Vec<Wanted>,
-        events: mpsc::UnboundedSender<RangeEvent>,
-    ) -> Result<u32> {
-        let images = if wanted.is_empty() {
-            count
-        } else {
-            wanted.iter().filter(|wanted| **wanted == Wanted::Image).count() as u32
-        };
+        asked: Vec<RangeRequest>,
+        events: &mpsc::UnboundedSender<RangeEvent>,
+    ) -> Result<Vec<u32>> {
         let mut state = self.state();
         let open = state.queries.get_mut(&query).ok_or(Error::Canceled)?;
-        let range = open.next_range;
-        open.next_range += 1;
-        if let Some(unread) = open.unread.get_mut(usize::from(scan.0)) {
-            *unread = unread.saturating_sub(count);
+        let mut messages = Vec::with_capacity(asked.len() + 4);
+        let mut numbers = Vec::with_capacity(asked.len());
+        for RangeRequest { first_block, count, wanted } in asked {
+            let images = if wanted.is_empty() {
+                count
+            } else {
+                wanted.iter().filter(|wanted| **wanted == Wanted::Image).count() as u32
+            };
+            let range = open.next_range;
+            open.next_range += 1;
+            if let Some(unread) = open.unread.get_mut(usize::from(scan.0)) {
+                *unread = unread.saturating_sub(count);
+            }
+            let expected_frames = images.div_ceil(IMAGES_PER_FRAME).max(1);
+            open.ranges.insert(range, Route { scan, events: events.clone(), expected_frames });
+            messages.push(FromEngine::ReadRange { query, range, scan, first_block, count, wanted });
+            numbers.push(range);
         }
-        open.ranges.insert(range, Route { scan, events, expected_frames: images.div_ceil(IMAGES_PER_FRAME).max(1) });
-        self.send(FromEngine::ReadRange { query, range, scan, first_block, count, wanted });
-        self.distribute(&mut state);
-        Ok(range)
+        self.grant(&mut state, When::Now, &mut messages);
+        self.say(&messages, None);
+        Ok(numbers)
     }
 
     /// `Pages` came.
@@ -216,7 +274,7 @@ impl Session {
         let Some(open) = state.queries.get_mut(&query) else {
             // The query has ended meanwhile.
             state.book.give_back(frame);
-            self.distribute(&mut state);
+            self.distribute(&mut state, When::WhenNeeded);
             return Ok(());
         };
         open.granted = open.granted.saturating_sub(1);
@@ -242,7 +300,7 @@ impl Session {
                 }
             }
         };
-        self.distribute(&mut state);
+        self.distribute(&mut state, When::WhenNeeded);
         // Not under the lock: if the range was abandoned, the guard is dropped here and takes the lock.
         drop(state);
         let held = frame.map(|frame| -> Box<dyn PageBytes> { Box::new(PageFrameGuard::new(Arc::clone(self), frame)) });
@@ -292,7 +350,7 @@ impl Session {
         if let (Purpose::Pages, Some(open)) = (purpose, state.queries.get_mut(&query)) {
             open.granted = open.granted.saturating_sub(1);
         }
-        self.distribute(&mut state);
+        self.distribute(&mut state, When::Now);
         Ok(())
     }
 
@@ -312,14 +370,14 @@ impl Session {
     fn release(&self, frame: Frame) {
         let mut state = self.state();
         state.book.give_back(frame);
-        self.distribute(&mut state);
+        self.distribute(&mut state, When::WhenNeeded);
     }
 
     /// Sends a wide row, likewise.
     fn send_wide_row(&self, query: QueryId, tuple: Vec<u8>, permit: OwnedSemaphorePermit) {
         let state = self.state();
         if state.queries.contains_key(&query) {
-            self.queue(Outgoing { message: FromEngine::WideRow { query, tuple }, _permit: Some(permit) });
+            self.say(&[FromEngine::WideRow { query, tuple }], Some(permit));
         }
     }
 
@@ -333,11 +391,11 @@ impl Session {
         let mut state = self.state();
         if !state.queries.contains_key(&query) {
             state.book.give_back(frame);
-            self.distribute(&mut state);
+            self.distribute(&mut state, When::Now);
             return;
         }
         let frame = state.book.lend(frame);
-        self.send(FromEngine::Tuples { query, frame });
+        self.say(&[FromEngine::Tuples { query, frame }], None);
     }
 
     /// The connection is gone: cancels all queries.

@@ -6,10 +6,9 @@
 use super::Session;
 use crate::error::{Error, Result};
 use crate::metrics::QueryCounters;
-use crate::scan::{PageBytes, PageSource, RangeEvent};
+use crate::scan::{PageBytes, PageSource, RangeEvent, RangeRequest};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
-use fusion_common::{BlockNumber, QueryId, ScanId};
-use fusion_proto::message::Wanted;
+use fusion_common::{QueryId, ScanId};
 use fusion_proto::segment::Frame;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -126,15 +125,13 @@ impl QueryHandle {
 }
 
 impl PageSource for QueryHandle {
-    fn read_range(
+    fn read_ranges(
         &self,
         scan: ScanId,
-        first_block: BlockNumber,
-        count: u32,
-        wanted: Vec<Wanted>,
-        events: mpsc::UnboundedSender<RangeEvent>,
-    ) -> Result<u32> {
-        self.session.read_range(self.query, scan, (first_block, count), wanted, events)
+        ranges: Vec<RangeRequest>,
+        events: &mpsc::UnboundedSender<RangeEvent>,
+    ) -> Result<Vec<u32>> {
+        self.session.read_ranges(self.query, scan, ranges, events)
     }
 }
 

@@ -183,27 +183,30 @@ impl EngineRun {
         self.metrics.take()
     }
 
-    /// Fills the frames of the oldest range, as far as frames are granted, and sends them together: the engine decodes a chunk at a time, and waking
-    /// it up costs as much as reading several pages. Returns whether anything was sent.
+    /// Fills frames of the oldest ranges, as far as they are granted, and sends them together: waking the engine up costs as much as reading several
+    /// pages. Returns whether anything was sent.
     fn feed(&mut self) -> Result<bool> {
-        let Some(range) = self.ranges.front_mut() else { return Ok(false) };
-        let feed = self
-            .feeds
-            .get_mut(range.scan)
-            .ok_or_else(|| SqlError::new(SqlState::PROTOCOL_VIOLATION, "the engine asked for an unknown scan"))?;
-        let mut fed = false;
-        while let Some(frame) = self.grants.pop() {
+        /// Two chunks.
+        const MOST_FRAMES: usize = 8;
+        let mut fed = 0;
+        while let Some(range) = self.ranges.front_mut()
+            && fed < MOST_FRAMES
+            && let Some(frame) = self.grants.pop()
+        {
+            let feed = self
+                .feeds
+                .get_mut(range.scan)
+                .ok_or_else(|| SqlError::new(SqlState::PROTOCOL_VIOLATION, "the engine asked for an unknown scan"))?;
             crate::pg::wait::check_for_interrupts();
-            fed = true;
+            fed += 1;
             if feed.fill_frame(&mut self.query, range, frame)? {
                 self.ranges.pop_front();
-                break;
             }
         }
-        if fed {
+        if fed > 0 {
             self.query.flush()?;
         }
-        Ok(fed)
+        Ok(fed > 0)
     }
 
     fn handle(&mut self, event: Event) -> Result<()> {
