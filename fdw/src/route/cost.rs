@@ -6,11 +6,13 @@
 //!
 //! Invariant: pure arithmetic over estimates; wrong estimates make a slow query, not a wrong one.
 
+use crate::error::report;
 use crate::pg::catalog::Relation;
 use crate::pg::planner::{Calls, PlanEstimate, PlanKind};
 use crate::translate::Translation;
-use fusion_common::ColumnType;
+use fusion_common::{ColumnType, SqlError, SqlState};
 use fusion_proto::plan::{Plan, Rel};
+use pgrx::PgLogLevel;
 
 /// How much faster than the native plan the engine must be expected to be: estimates err.
 const MARGIN: f64 = 1.1;
@@ -36,6 +38,17 @@ impl Estimate {
             })
             .sum();
         Self { native: native_time(native, 1.0, cores), engine: engine_time(&translation.plan, blocks, cores) }
+    }
+
+    /// Of a statement of which parts run in the engine, for so long altogether; `rest` is the plan around them.
+    pub fn of_parts(native: &PlanEstimate, rest: &PlanEstimate, engine: f64, cores: f64) -> Self {
+        Self { native: native_time(native, 1.0, cores), engine: engine + native_time(rest, 1.0, cores) }
+    }
+
+    /// Tells developers (`client_min_messages = debug1`); `what` is what runs in the engine.
+    pub fn tell(self, what: &str) {
+        let text = format!("fusion estimates: native {:.1} ms, {what} {:.1} ms", self.native / 1e6, self.engine / 1e6);
+        report(PgLogLevel::DEBUG1, SqlError::new(SqlState(*b"00000"), text));
     }
 
     /// Whether the engine is expected to be worth it.
