@@ -72,7 +72,7 @@ fn explain_route(query: &str) -> Result<(String, Option<String>)> {
     planned.map_err(|message| SqlError::new(SqlState::INVALID_PARAMETER_VALUE, message))?;
     Ok(match route::take_last_decision() {
         Some(Decision::Engine) => ("engine".to_owned(), None),
-        Some(Decision::Part(what)) => ("partial".to_owned(), Some(route::part_reason(what))),
+        Some(Decision::Part(reason)) => ("partial".to_owned(), Some(reason)),
         Some(Decision::Native(reason)) => ("native".to_owned(), Some(reason)),
         None if guc::transparent() => (
             "native".to_owned(),

@@ -136,7 +136,7 @@ SELECT id FROM num ORDER BY id LIMIT ALL OFFSET 790;
 -- ordered
 SELECT id FROM num ORDER BY id LIMIT 2 + 3 OFFSET 10 * 2;
 -- ordered
--- expect native: a subquery in this place is not supported in the engine
+-- expect partial: a subquery in an expression runs in the engine; not the whole: a subquery in this place is not supported in th
 SELECT id FROM num ORDER BY id LIMIT (SELECT count(*) FROM dept) OFFSET (SELECT max(id) FROM dept);
 -- ordered
 SELECT id FROM num ORDER BY id FETCH FIRST 3 ROWS ONLY;

@@ -54,9 +54,9 @@ SELECT id FROM l WHERE k NOT IN (SELECT r.k FROM r WHERE r.s = l.s);
 SELECT id FROM l WHERE k NOT IN (SELECT r.k FROM r WHERE r.n > l.n);
 SELECT id FROM l WHERE k NOT IN (SELECT r.k FROM r WHERE r.s = l.s AND r.k IS NOT NULL);
 SELECT id FROM l WHERE (k, s) IN (SELECT k, s FROM r);
--- expect native: NOT IN (subquery), or IN inside an expression, over several columns that may be NULL is not supported in the e
+-- expect partial: a subquery in an expression runs in the engine; not the whole: NOT IN (subquery), or IN inside an expression,
 SELECT id FROM l WHERE (k, s) NOT IN (SELECT k, s FROM r WHERE k IS NOT NULL AND s IS NOT NULL);
--- expect native: NOT IN (subquery), or IN inside an expression, over several columns that may be NULL is not supported in the e
+-- expect partial: a subquery in an expression runs in the engine; not the whole: NOT IN (subquery), or IN inside an expression,
 SELECT id FROM l WHERE (k, s) NOT IN (SELECT k, s FROM r);
 SELECT id FROM l WHERE (k, n) IN (SELECT k, n FROM r WHERE r.id > l.id);
 SELECT id FROM l WHERE k + 1 IN (SELECT k - 1 FROM r);
@@ -76,7 +76,7 @@ SELECT id, k NOT IN (SELECT k FROM r) FROM l;
 SELECT id, k NOT IN (SELECT k FROM r WHERE k IS NOT NULL) FROM l;
 SELECT id, k IN (SELECT k FROM zero), k NOT IN (SELECT k FROM zero), k IN (SELECT k FROM nulls) FROM l;
 SELECT id, k IN (SELECT r.k FROM r WHERE r.s = l.s) FROM l;
--- expect native: NOT IN (subquery), or IN inside an expression, over several columns that may be NULL is not supported in the e
+-- expect partial: a subquery in an expression runs in the engine; not the whole: NOT IN (subquery), or IN inside an expression,
 SELECT id, (k, s) IN (SELECT k, s FROM r), (k, s) NOT IN (SELECT k, s FROM r) FROM l;
 SELECT id, CASE WHEN k IN (SELECT k FROM r WHERE id > 20) THEN n ELSE 0 END FROM l;
 SELECT sum(CASE WHEN k IN (SELECT k FROM r) THEN 1 END) FROM l;
@@ -122,7 +122,7 @@ SELECT id FROM (SELECT id, k FROM l WHERE k IN (SELECT k FROM r)) x WHERE id NOT
 SELECT id FROM num WHERE i2 IN (SELECT i2 FROM num WHERE id > 700) AND i4 NOT IN (SELECT i4 FROM num WHERE i4 > 0);
 SELECT id FROM ext WHERE f8 IN (SELECT f4 FROM ext);
 SELECT id FROM ext WHERE n IN (SELECT n2 FROM ext);
--- expect native: a cast from character varying to character is not supported in the engine
+-- expect partial: a subquery in an expression runs in the engine; not the whole: a cast from character varying to character is n
 SELECT id FROM txt WHERE c IN (SELECT v FROM txt);
 SELECT id FROM txt WHERE c IN (SELECT c1 FROM txt);
 SELECT id FROM tri WHERE a IN (SELECT b FROM tri WHERE c);

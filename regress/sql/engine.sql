@@ -54,6 +54,7 @@ ALTER SYSTEM SET fusion.cache_size = -2;
 ALTER SYSTEM SET fusion.memory_limit = '256MB';
 SELECT pg_reload_conf();
 \c -
+SELECT fusion.version() IS NOT NULL AS loaded;
 ALTER SYSTEM SET fusion.cache_size = '8MB';
 ALTER SYSTEM SET fusion.cache_size = '300MB';
 ALTER SYSTEM SET fusion.cache_size = '200MB';
@@ -61,6 +62,7 @@ ALTER SYSTEM RESET fusion.cache_size;
 ALTER SYSTEM RESET fusion.memory_limit;
 SELECT pg_reload_conf();
 \c -
+SELECT fusion.version() IS NOT NULL AS loaded;
 SET fusion.session_memory = '4MB';
 SHOW fusion.session_memory;
 SET fusion.min_cost = 0;

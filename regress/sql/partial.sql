@@ -78,13 +78,16 @@ SELECT * FROM parts ORDER BY k;
 TRUNCATE parts;
 SELECT * FROM error_of('INSERT INTO parts SELECT id, 1 / (i2 - 1) FROM fast.numbers');
 INSERT INTO parts SELECT id, n15 FROM fast.numbers WHERE id <= 200;
--- What stays native as a whole.
+-- Where the SELECT does not go by itself: subqueries and WITH queries of the statement (see partial_select).
 CREATE DOMAIN positive AS int CHECK (value > 0);
 CREATE TABLE strict (id int, p positive);
 SELECT * FROM fusion.explain_route('INSERT INTO strict (id) SELECT id FROM fast.numbers');
+INSERT INTO strict (id) SELECT id FROM fast.numbers WHERE id < 3;
+SELECT * FROM strict ORDER BY id;
 SELECT * FROM fusion.explain_route('WITH w AS (SELECT 1 AS one) INSERT INTO parts SELECT id, one FROM fast.numbers, w');
-SELECT * FROM fusion.explain_route('INSERT INTO parts SELECT id, random() FROM fast.numbers');
 SELECT * FROM fusion.explain_route('INSERT INTO parts VALUES (1, (SELECT max(n15) FROM fast.numbers))');
+-- What stays native as a whole.
+SELECT * FROM fusion.explain_route('INSERT INTO parts SELECT id, random() FROM fast.numbers');
 SELECT * FROM fusion.explain_route('UPDATE parts SET v = s.n15 FROM fast.numbers s WHERE s.id = k');
 SELECT * FROM fusion.explain_route('DELETE FROM parts USING fast.numbers s WHERE s.id = k');
 UPDATE parts SET v = s.id FROM fast.numbers s WHERE s.id = k AND k < 10;

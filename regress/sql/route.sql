@@ -45,6 +45,7 @@ BEGIN
 END $$;
 SELECT p ->> 'Node Type' AS node, p ->> 'Fusion Route' AS route, p ->> 'Fusion Plan' AS plan
 FROM explain_json('EXPLAIN (COSTS OFF, FORMAT JSON) SELECT count(*) FROM empty') p;
+SELECT fusion.cache_evict('numbers') >= 0 AS evicted;
 SELECT p -> 'Fusion Pages' AS pages, p -> 'Fusion Rows Decoded' AS decoded, p ? 'Fusion Plan' AS plan, p ? 'Fusion Stages' AS stages
 FROM explain_json('EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF, BUFFERS OFF, FORMAT JSON) SELECT count(*) FROM numbers') p;
 SELECT p ->> 'Fusion Stages' ~ '^parse [0-9.]+ ms, bind .*, exec .* ms, end' AS stages, p ->> 'Fusion Plan' ~ 'output_rows=505' AS plan

@@ -8,6 +8,7 @@
 //! -- set TimeZone = 'Europe/Berlin'       for this query only
 //! -- since 16                             left out on older majors
 //! -- expect native: REASON                must be refused, with this text in the reason
+//! -- expect partial: REASON               parts of it must run in the engine, with this text in what is said of them
 //! -- expect fallback: TEXT                the engine must give up at run time, with this text in its message
 //! -- expect error: SQLSTATE               must end with it, and with PostgreSQL's message: at planning, or after having gone to the engine
 //! -- expect error natively: SQLSTATE      the same, refused by the translation
@@ -28,6 +29,8 @@ pub enum Expect {
     Engine,
     /// Part of the reason for which the translation refuses it.
     Native(String),
+    /// Part of what is said of the parts that run in the engine.
+    Partial(String),
     /// Part of the message with which the engine gives up.
     Fallback(String),
     /// The SQLSTATE, and whether the query is refused by the translation.
@@ -158,7 +161,8 @@ impl Directives {
 
 /// `MODE [in PLACE]: TEXT`.
 fn expectation(rest: &str, line: usize) -> std::result::Result<Expectation, String> {
-    let complaint = || format!("'expect {rest}': expect native|fallback|error|error natively|engine [in PLACE]: TEXT");
+    let complaint =
+        || format!("'expect {rest}': expect native|partial|fallback|error|error natively|engine [in PLACE]: TEXT");
     let (head, text) = rest.split_once(':').unwrap_or((rest, ""));
     let (mode, only) = match head.split_once(" in ") {
         Some((mode, place)) => {
@@ -170,6 +174,7 @@ fn expectation(rest: &str, line: usize) -> std::result::Result<Expectation, Stri
     let expect = match (mode.trim(), text.is_empty()) {
         ("engine", true) if only.is_some() => Expect::Engine,
         ("native", false) => Expect::Native(text.to_string()),
+        ("partial", false) => Expect::Partial(text.to_string()),
         ("fallback", false) => Expect::Fallback(text.to_string()),
         ("error", false) => Expect::Error { sqlstate: text.to_string(), natively: false },
         ("error natively", false) => Expect::Error { sqlstate: text.to_string(), natively: true },
@@ -189,6 +194,7 @@ pub fn directive(expect: &Expect, only: Option<&Only>) -> Option<String> {
         Expect::Engine if only.is_none() => return None,
         Expect::Engine => format!("-- expect engine{place}"),
         Expect::Native(reason) => format!("-- expect native{place}: {reason}"),
+        Expect::Partial(reason) => format!("-- expect partial{place}: {reason}"),
         Expect::Fallback(text) => format!("-- expect fallback{place}: {text}"),
         Expect::Error { sqlstate, natively: false } => format!("-- expect error{place}: {sqlstate}"),
         Expect::Error { sqlstate, natively: true } => format!("-- expect error natively{place}: {sqlstate}"),
@@ -246,7 +252,12 @@ mod tests {
 
     #[test]
     fn a_directive_reads_as_written() {
-        for line in ["-- expect native in en_US: order", "-- expect error natively: 22012", "-- expect engine in 18"] {
+        for line in [
+            "-- expect native in en_US: order",
+            "-- expect partial: subquery",
+            "-- expect error natively: 22012",
+            "-- expect engine in 18",
+        ] {
             let rest = line.trim_start_matches("-- expect ");
             let entry = expectation(rest, 0).expect("directive");
             assert_eq!(directive(&entry.expect, entry.only.as_ref()).as_deref(), Some(line));

@@ -35,6 +35,7 @@ pub enum Verdict {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Engine,
+    Partial,
     Native,
     Error,
 }
@@ -45,9 +46,9 @@ pub fn judge(expect: &Expect, ordered: bool, observed: &Observed) -> Verdict {
     }
     let way = way(observed);
     let fits = match (expect, &way) {
-        (Expect::Native(wanted), Expect::Native(reason)) | (Expect::Fallback(wanted), Expect::Fallback(reason)) => {
-            reason.contains(wanted.as_str())
-        }
+        (Expect::Native(wanted), Expect::Native(reason))
+        | (Expect::Partial(wanted), Expect::Partial(reason))
+        | (Expect::Fallback(wanted), Expect::Fallback(reason)) => reason.contains(wanted.as_str()),
         (expect, way) => expect == way,
     };
     if !fits {
@@ -55,6 +56,7 @@ pub fn judge(expect: &Expect, ordered: bool, observed: &Observed) -> Verdict {
     }
     Verdict::Good(match way {
         Expect::Engine => Kind::Engine,
+        Expect::Partial(_) => Kind::Partial,
         Expect::Native(_) | Expect::Fallback(_) => Kind::Native,
         Expect::Error { .. } => Kind::Error,
     })
@@ -63,16 +65,14 @@ pub fn judge(expect: &Expect, ordered: bool, observed: &Observed) -> Verdict {
 /// The way the query took; only for answers that are equal.
 fn way(observed: &Observed) -> Expect {
     if let Err(failure) = &observed.native {
-        let refused = matches!(&observed.route, Ok((route, _)) if route != "engine");
+        let refused = matches!(&observed.route, Ok((route, _)) if route == "native");
         return Expect::Error { sqlstate: failure.sqlstate.clone(), natively: refused };
     }
     match (&observed.route, &observed.engine) {
         (Ok((route, _)), Ok(_)) if route == "engine" => Expect::Engine,
-        (Ok((route, _)), Err(failure)) if route == "engine" => Expect::Fallback(cut(&failure.message, REASON_BYTES)),
-        (Ok((route, reason)), _) => {
-            let prefix = if route == "native" { String::new() } else { format!("{route}: ") };
-            Expect::Native(cut(&format!("{prefix}{reason}"), REASON_BYTES))
-        }
+        (Ok((route, reason)), Ok(_)) if route == "partial" => Expect::Partial(cut(reason, REASON_BYTES)),
+        (Ok((route, _)), Err(failure)) if route != "native" => Expect::Fallback(cut(&failure.message, REASON_BYTES)),
+        (Ok((_, reason)), _) => Expect::Native(cut(reason, REASON_BYTES)),
         (Err(failure), _) => Expect::Native(cut(&failure.message, REASON_BYTES)),
     }
 }
@@ -81,6 +81,7 @@ fn describe(expect: &Expect) -> String {
     match expect {
         Expect::Engine => String::from("in the engine"),
         Expect::Native(reason) => format!("native: {reason}"),
+        Expect::Partial(reason) => format!("partial: {reason}"),
         Expect::Fallback(text) => format!("the engine gives up: {text}"),
         Expect::Error { sqlstate, natively: false } => format!("error {sqlstate}"),
         Expect::Error { sqlstate, natively: true } => format!("error {sqlstate}, native"),
@@ -259,6 +260,9 @@ mod tests {
             judge(&native, false, &observed(one(), "engine", one(), None)),
             Verdict::OtherWay(Expect::Engine, _)
         ));
+        let partial = observed(one(), "partial", one(), None);
+        assert!(matches!(judge(&native, false, &partial), Verdict::OtherWay(Expect::Partial(_), _)));
+        assert_eq!(judge(&Expect::Partial(String::from("window")), false, &partial), Verdict::Good(Kind::Partial));
         let gave_up = observed(one(), "engine", Err(failure("54000")), Some(one()));
         assert!(matches!(judge(&Expect::Engine, false, &gave_up), Verdict::OtherWay(Expect::Fallback(_), _)));
         assert_eq!(judge(&Expect::Fallback(String::from("mess")), false, &gave_up), Verdict::Good(Kind::Native));

@@ -40,13 +40,14 @@ pub struct Observed {
     pub route: std::result::Result<(String, String), Failure>,
     /// With fusion.force on and fusion.fallback off.
     pub engine: Outcome,
-    /// With fusion.force and fusion.fallback on: what a user sees. None where `engine` gave rows on the route engine.
+    /// With fusion.force and fusion.fallback on: what a user sees. None where `engine` gave rows that came, or in part came, from there.
     pub shown: Option<Outcome>,
 }
 
 impl Observed {
+    /// As a whole or in part.
     pub fn in_engine(&self) -> bool {
-        matches!(&self.route, Ok((route, _)) if route == "engine")
+        matches!(&self.route, Ok((route, _)) if route != "native")
     }
 }
 

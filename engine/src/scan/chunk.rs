@@ -209,6 +209,11 @@ impl ChunkBuild {
         &self.plan.proven
     }
 
+    /// Its first block, and how many it has.
+    pub(super) fn blocks(&self) -> (BlockNumber, u32) {
+        (self.first_block, self.came.len() as u32)
+    }
+
     /// What to ask the backend for.
     pub(super) fn wanted(&self) -> &[Wanted] {
         &self.plan.wanted

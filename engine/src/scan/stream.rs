@@ -50,6 +50,9 @@ struct Range {
     end: u64,
     /// The chunk that it is read for, with the decoder of its columns; None: it is not cached.
     build: Option<(Box<ChunkBuild>, Decoder)>,
+    /// A value of the chunk has no representation: what else comes is passed over, and the range is read again without the cache, since the
+    /// predicates may exclude the row.
+    unfit: bool,
 }
 
 /// A decoder of the columns whose flag in `proven` is not set.
@@ -101,6 +104,8 @@ pub(super) struct ScanStream {
     /// Rows that are still wanted.
     remaining: usize,
     ranges: Vec<Range>,
+    /// Chunks to be read again without the cache.
+    unfit: Vec<(BlockNumber, u32)>,
     current: Option<Current>,
     wide: Vec<WideTuple>,
     sender: UnboundedSender<RangeEvent>,
@@ -137,6 +142,7 @@ impl ScanStream {
             read_ahead: if scan.limit.is_some() { 1 } else { READ_AHEAD_RANGES },
             remaining: scan.limit.unwrap_or(usize::MAX),
             ranges: Vec::with_capacity(READ_AHEAD_RANGES),
+            unfit: Vec::new(),
             current: None,
             wide: Vec::new(),
             sender,
@@ -154,6 +160,10 @@ impl ScanStream {
         }
         let mut asked = Vec::new();
         let mut builds = Vec::new();
+        for (first_block, count) in self.unfit.drain(..) {
+            asked.push(RangeRequest { first_block, count, wanted: Vec::new() });
+            builds.push(None);
+        }
         while self.ranges.len() + asked.len() < self.read_ahead && !self.rows.has_batch() {
             let Some((first_block, count)) = self.queue.take() else {
                 break;
@@ -192,7 +202,8 @@ impl ScanStream {
         let bounds: Vec<_> = asked.iter().map(|asked| (asked.first_block, asked.count)).collect();
         let numbers = self.shared.source.read_ranges(self.shared.scan, asked, &self.sender)?;
         for ((number, (next, count)), build) in numbers.into_iter().zip(bounds).zip(builds) {
-            self.ranges.push(Range { number, next, end: u64::from(next) + u64::from(count), build });
+            let end = u64::from(next) + u64::from(count);
+            self.ranges.push(Range { number, next, end, build, unfit: false });
         }
         Ok(())
     }
@@ -231,8 +242,13 @@ impl ScanStream {
             let next = frame.image(current.next + 1);
             let flattened = flattened(&frame, current.next, entry, &self.wide)?;
             match (&mut range.build, &mut self.rows) {
+                (Some(_), _) if range.unfit => {}
                 (Some((build, decoder)), _) => {
-                    rows += build.append(&mut decoder.decoder, entry, image, &flattened, next)?;
+                    match build.append(&mut decoder.decoder, entry, image, &flattened, next) {
+                        Ok(count) => rows += count,
+                        Err(Error::Heap(fusion_heapscan::Error::NotRepresentable { .. })) => range.unfit = true,
+                        Err(error) => return Err(error),
+                    }
                 }
                 (None, Rows::All(decoder, _)) => {
                     let image = image.ok_or_else(|| protocol("block without an image"))?;
@@ -279,7 +295,11 @@ impl ScanStream {
                 let place = self.ranges.iter().position(|open| open.number == range);
                 let place = place.ok_or_else(|| protocol("a range that is done is done again"))?;
                 let range = self.ranges.remove(place);
-                if let (Some((build, mut decoder)), Some(cached)) = (range.build, &self.cached) {
+                if range.unfit {
+                    if let Some((build, _)) = range.build {
+                        self.unfit.push(build.blocks());
+                    }
+                } else if let (Some((build, mut decoder)), Some(cached)) = (range.build, &self.cached) {
                     let finished = build.finish(cached, &mut decoder.decoder)?;
                     self.decoders.push(decoder);
                     self.rows.append_columns(&self.schema, finished, self.batch_rows)?;

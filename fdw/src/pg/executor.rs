@@ -2,6 +2,7 @@
 //!
 //! Invariant: every call into PostgreSQL that can raise is guarded, so that an ERROR unwinds Rust frames instead of jumping over them.
 
+use super::tuple;
 use fusion_common::SqlError;
 use pgrx::pg_sys::panic::CaughtError;
 use pgrx::{PgSqlErrorCode, PgTryBuilder, pg_sys};
@@ -174,7 +175,7 @@ impl NestedExecutor {
                 let run = (*plan_state).ExecProcNode;
                 let slot =
                     pg_sys::ffi::pg_guard_ffi_boundary(|| run.map_or(std::ptr::null_mut(), |run| run(plan_state)));
-                let is_empty = slot.is_null() || (*slot).tts_flags & pg_sys::TTS_FLAG_EMPTY as u16 != 0;
+                let is_empty = slot.is_null() || tuple::is_empty(slot);
                 let filter = (*estate).es_junkFilter;
                 match (is_empty, filter.is_null()) {
                     (true, _) => None,

@@ -690,7 +690,7 @@ fn join_tree(node: NodeRef<'_>) -> JoinTree<'_> {
 ///
 /// # Safety
 /// `node` is an expression, list or join tree of `query`.
-unsafe fn flatten_aliases(query: *mut pg_sys::Query, node: *mut pg_sys::Node) -> *mut pg_sys::Node {
+pub(super) unsafe fn flatten_aliases(query: *mut pg_sys::Query, node: *mut pg_sys::Node) -> *mut pg_sys::Node {
     // SAFETY: the caller's promise.
     unsafe {
         #[cfg(feature = "pg15")]
@@ -705,7 +705,7 @@ unsafe fn flatten_aliases(query: *mut pg_sys::Query, node: *mut pg_sys::Node) ->
 ///
 /// # Safety
 /// `node` is an expression or list of `query`, or null.
-unsafe fn flatten_groups(query: *mut pg_sys::Query, node: *mut pg_sys::Node) -> *mut pg_sys::Node {
+pub(super) unsafe fn flatten_groups(query: *mut pg_sys::Query, node: *mut pg_sys::Node) -> *mut pg_sys::Node {
     #[cfg(feature = "pg18")]
     // SAFETY: the caller's promise. Only to mark what grouping sets make NULL a PlannerInfo would be needed: the translation finds
     // those expressions again by themselves.
@@ -749,7 +749,7 @@ unsafe fn canonicalise_quals(node: *mut pg_sys::Node) {
 ///
 /// # Safety
 /// `entry` is a range-table entry that is ours alone.
-unsafe fn forget_aliases(entry: *mut pg_sys::RangeTblEntry) {
+pub(super) unsafe fn forget_aliases(entry: *mut pg_sys::RangeTblEntry) {
     // SAFETY: the caller's promise.
     unsafe {
         (*entry).joinaliasvars = null_mut();

@@ -214,6 +214,62 @@ impl Flattener {
     }
 }
 
+/// Whether a slot holds no row.
+///
+/// # Safety
+/// `slot` is a valid slot.
+pub unsafe fn is_empty(slot: *mut pg_sys::TupleTableSlot) -> bool {
+    // SAFETY: as the caller's.
+    unsafe { (*slot).tts_flags & pg_sys::TTS_FLAG_EMPTY as u16 != 0 }
+}
+
+/// Rows that have gone out and may be wanted again, in memory up to `work_mem`, then on disk.
+pub struct KeptRows {
+    store: *mut pg_sys::Tuplestorestate,
+    /// What is read again comes from here.
+    reading: bool,
+    /// All rows are here.
+    pub complete: bool,
+}
+
+impl KeptRows {
+    /// None yet. The current memory context and resource owner are those of the query.
+    pub fn new() -> Self {
+        // SAFETY: a fresh store, which memory context and resource owner free if `end` does not come.
+        let store = unsafe { pg_sys::tuplestore_begin_heap(false, false, pg_sys::work_mem) };
+        Self { store, reading: false, complete: false }
+    }
+
+    /// The next row that is kept, if one is to be read again.
+    pub fn next(&mut self, slot: &ResultSlot) -> Option<*mut pg_sys::TupleTableSlot> {
+        // SAFETY: a store that has not ended, and a slot over MinimalTuples, which stays valid until it is used again.
+        self.reading = self.reading && unsafe { pg_sys::tuplestore_gettupleslot(self.store, true, false, slot.0) };
+        self.reading.then_some(slot.0)
+    }
+
+    /// Keeps a row.
+    ///
+    /// # Safety
+    /// `slot` holds one.
+    pub unsafe fn keep(&mut self, slot: *mut pg_sys::TupleTableSlot) {
+        // SAFETY: as the caller's; the store has not ended.
+        unsafe { pg_sys::tuplestore_puttupleslot(self.store, slot) }
+    }
+
+    /// Begins anew with the first row.
+    pub fn rewind(&mut self) {
+        // SAFETY: a store that has not ended.
+        unsafe { pg_sys::tuplestore_rescan(self.store) };
+        self.reading = true;
+    }
+
+    /// Frees them.
+    pub fn end(self) {
+        // SAFETY: a store that has not ended.
+        unsafe { pg_sys::tuplestore_end(self.store) }
+    }
+}
+
 /// A slot over MinimalTuples that lie elsewhere.
 pub struct ResultSlot(*mut pg_sys::TupleTableSlot);
 

@@ -10,11 +10,13 @@
 //!
 //! Invariant: pure arithmetic over estimates; wrong estimates make a slow query, not a wrong one.
 
+use crate::error::report;
 use crate::pg::catalog::Relation;
 use crate::pg::planner::{Calls, PlanEstimate, PlanKind};
 use crate::translate::Translation;
-use fusion_common::ColumnType;
+use fusion_common::{ColumnType, SqlError, SqlState};
 use fusion_proto::plan::{Plan, Rel};
+use pgrx::PgLogLevel;
 
 /// How much faster than the native plan the engine must be expected to be: estimates err.
 const MARGIN: f64 = 1.1;
@@ -49,6 +51,21 @@ impl Estimate {
         let plan = &translation.plan;
         let cold = engine_time(plan, blocks, cores);
         Self { native: native_time(native, 1.0, cores), cold, warm: warm_time(plan, cores).min(cold) }
+    }
+
+    /// Of a statement of which parts run in the engine, for so long altogether; `rest` is the plan around them. Whether the parts may be cold was
+    /// decided for each of them.
+    pub fn of_parts(native: &PlanEstimate, rest: &PlanEstimate, engine: f64, cores: f64) -> Self {
+        let time = engine + native_time(rest, 1.0, cores);
+        Self { native: native_time(native, 1.0, cores), cold: time, warm: time }
+    }
+
+    /// Tells developers (`client_min_messages = debug1`); `what` is what runs in the engine.
+    pub fn tell(self, what: &str) {
+        let ms = |nanoseconds: f64| nanoseconds / 1e6;
+        let (native, cold, warm) = (ms(self.native), ms(self.cold), ms(self.warm));
+        let text = format!("fusion estimates: native {native:.1} ms, {what} {cold:.1} ms, cached {warm:.1} ms");
+        report(PgLogLevel::DEBUG1, SqlError::new(SqlState(*b"00000"), text));
     }
 
     /// Whether the engine is expected to be worth it; `cached` gives the share of the columns that is in its cache, if they can be there.

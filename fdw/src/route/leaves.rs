@@ -29,6 +29,11 @@ impl Leaves {
         Self(children)
     }
 
+    /// Whether the plan reads no parent.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// `heap` as the query reads it: with its leaves if it has children and `inherit` (no ONLY).
     pub fn read(&self, heap: HeapRelation, inherit: bool) -> Result<HeapRelation, Refusal> {
         if !heap.has_children || (!inherit && !heap.is_partitioned) {

@@ -4,15 +4,19 @@
 //! right whatever follows. A SELECT is then translated; if that succeeds and the engine is expected to be cheaper ([`cost`]), the
 //! statement becomes one ForeignScan that carries IR and native plan ([`plan`]).
 //!
+//! Where it does not translate, parts of it may ([`part`]).
+//!
 //! Where `fusion.transparent` is on, queries over heap relations alone take the same way, if the relations are large.
 //!
 //! Invariants: with it off, a query that names no fusion table costs one walk over its range tables and nothing else; a query that is not
 //! translated runs exactly PostgreSQL's plan; the reason for a native route is always at hand ([`last_decision`]).
 
 mod cost;
+mod fallible;
 pub mod foreign;
 pub mod leaves;
 pub mod native;
+mod part;
 pub mod plan;
 
 use crate::error::{OrRaise, Result, report};
@@ -35,10 +39,24 @@ use std::cell::{Cell, RefCell};
 pub enum Decision {
     /// In the engine.
     Engine,
-    /// This part of it in the engine, the rest in PostgreSQL.
-    Part(&'static str),
+    /// Parts of it in the engine, the rest in PostgreSQL: which, and why.
+    Part(String),
     /// In PostgreSQL, for this reason.
     Native(String),
+}
+
+/// Why a query does not run in the engine as a whole.
+enum Refused {
+    /// It does not translate: parts of it may.
+    Untranslatable(String),
+    /// Nothing of it is to run there.
+    Unwanted(String),
+}
+
+impl From<Refusal> for Refused {
+    fn from(Refusal(reason): Refusal) -> Self {
+        Self::Untranslatable(reason)
+    }
 }
 
 thread_local! {
@@ -116,7 +134,7 @@ unsafe extern "C-unwind" fn fusion_planner(
 fn log(decision: &Decision) {
     let (route, reason) = match decision {
         Decision::Engine => ("engine", None),
-        Decision::Part(what) => ("partial", Some(part_reason(what))),
+        Decision::Part(reason) => ("partial", Some(reason.clone())),
         Decision::Native(reason) => ("native", Some(reason.clone())),
     };
     let mut message = SqlError::new(SqlState(*b"00000"), format!("fusion route: {route}"));
@@ -143,17 +161,43 @@ pub unsafe fn route(
         };
         // The planner scribbles on what it plans, so the original stays for the translation.
         let native_stmt = planner::plan_natively(native.query, args);
-        (*native_stmt).dependsOnRole |= native.tables.iter().any(|table| table.heap.row_security);
-        if let Some(source) = planner::insert_source(parse) {
-            return route_insert(parse, &source, &native, native_stmt, args);
-        }
-        match choose(parse, &native, native_stmt) {
-            Ok((translation, cost)) => {
-                let stmt = plan::engine_statement(parse, native_stmt, native.server, translation, cost, args)?;
-                Ok((stmt, Some(Decision::Engine)))
+        (*native_stmt).dependsOnRole |= native.depends_on_role();
+        let routed = match planner::insert_source(parse) {
+            Some(source) => route_insert(parse, &source, &native, native_stmt, args)?,
+            None => route_whole(parse, &native, native_stmt, args)?,
+        };
+        let (stmt, decision) = match routed {
+            Ok(routed) => routed,
+            Err(Refused::Unwanted(reason)) => (native_stmt, Decision::Native(reason)),
+            Err(Refused::Untranslatable(reason)) => {
+                part::route(parse, native_stmt, &reason, args).unwrap_or((native_stmt, Decision::Native(reason)))
             }
-            Err(Refusal(reason)) => Ok((native_stmt, Some(Decision::Native(reason)))),
-        }
+        };
+        Ok((stmt, Some(decision)))
+    }
+}
+
+/// A statement and where it runs.
+type Routed = std::result::Result<(*mut pg_sys::PlannedStmt, Decision), Refused>;
+
+/// A query that runs in the engine as a whole, or not.
+///
+/// # Safety
+/// As for [`route`]; `native` was made of `parse`, and `native_stmt` planned for it.
+unsafe fn route_whole(
+    parse: *mut pg_sys::Query,
+    native: &NativeQuery,
+    native_stmt: *mut pg_sys::PlannedStmt,
+    args: PlannerArgs,
+) -> Result<Routed> {
+    // SAFETY: as the caller's.
+    unsafe {
+        let (translation, cost) = match choose(parse, native, native_stmt) {
+            Ok(chosen) => chosen,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        let stmt = plan::engine_statement(parse, native_stmt, native.server, translation, cost, args)?;
+        Ok(Ok((stmt, Decision::Engine)))
     }
 }
 
@@ -167,13 +211,13 @@ unsafe fn route_insert(
     native: &NativeQuery,
     insert_stmt: *mut pg_sys::PlannedStmt,
     args: PlannerArgs,
-) -> Result<(*mut pg_sys::PlannedStmt, Option<Decision>)> {
-    let refused = |reason: &str| Ok((insert_stmt, Some(Decision::Native(reason.to_owned()))));
+) -> Result<Routed> {
+    let refused = |reason: &str| Ok(Err(Refused::Untranslatable(reason.to_owned())));
     // SAFETY: as the caller's; what is planned is a copy.
     unsafe {
         let chosen = match choose(source.select, native, insert_stmt) {
             Ok(chosen) => chosen,
-            Err(Refusal(reason)) => return refused(&reason),
+            Err(refused) => return Ok(Err(refused)),
         };
         let Some(columns) = planner::inserted_columns(parse, source) else {
             return refused("the INSERT leaves out a column of a domain type");
@@ -188,15 +232,10 @@ unsafe fn route_insert(
         let select_stmt = planner::plan_natively(select, args);
         let stmt = plan::insert_statement(insert_stmt, columns, source.select, select_stmt, native.server, chosen)?;
         match stmt {
-            Some(stmt) => Ok((stmt, Some(Decision::Part("the SELECT of INSERT")))),
+            Some(stmt) => Ok(Ok((stmt, Decision::Part("the SELECT of INSERT runs in the engine".to_owned())))),
             None => refused("the plan of the INSERT has no rows from its SELECT"),
         }
     }
-}
-
-/// What is said of a query of which a part runs in the engine.
-pub fn part_reason(what: &str) -> String {
-    format!("{what} runs in the engine")
 }
 
 /// Whether the engine may be used at all here and now.
@@ -220,38 +259,59 @@ unsafe fn choose(
     parse: *mut pg_sys::Query,
     native: &NativeQuery,
     native_stmt: *mut pg_sys::PlannedStmt,
-) -> Result<(Translation, f64), Refusal> {
-    let refuse = |reason: &str| Err(Refusal(reason.to_owned()));
-    usable()?;
-    if let Some(reason) = &native.reason {
-        return refuse(reason);
-    }
+) -> Result<(Translation, f64), Refused> {
+    let unwanted = |reason: &str| Refused::Unwanted(reason.to_owned());
+    usable().map_err(|Refusal(reason)| Refused::Unwanted(reason))?;
     // SAFETY: a statement that was just planned.
     let native_cost = unsafe { (*(*native_stmt).planTree).total_cost };
     let is_cheap = !guc::force() && native_cost < guc::min_cost();
     let cheap = "the native plan costs less than fusion.min_cost";
-    if is_cheap && !EXPLAINING.get() {
-        return refuse(cheap);
+    if is_cheap && !EXPLAINING.get() && native.reason.is_none() {
+        return Err(unwanted(cheap));
     }
-    // SAFETY: a rewritten query that nothing has changed, and the statement that was planned for it.
-    let translation = unsafe { translate_query(parse, native, &Leaves::of(native_stmt))? };
-    if is_cheap {
-        return refuse(cheap);
-    }
-    let cores = f64::from(process::cores());
+    let translation = match &native.reason {
+        Some(reason) => Err(Refusal(reason.clone())),
+        // SAFETY: a rewritten query that nothing has changed, and the statement that was planned for it.
+        None => unsafe { translate_query(parse, native, &Leaves::of(native_stmt)) },
+    };
+    let translation = match translation {
+        Ok(_) if is_cheap => return Err(unwanted(cheap)),
+        Err(Refusal(reason)) if is_cheap => return Err(Refused::Unwanted(reason)),
+        translation => translation?,
+    };
     // SAFETY: as above; planning has locked the relations.
-    let native_estimate = unsafe { planner::PlanEstimate::of(native_stmt) };
-    let estimate = cost::Estimate::new(&native_estimate, &translation, cores);
-    let ms = |nanoseconds: f64| nanoseconds / 1e6;
-    let (native_ms, cold_ms, warm_ms) = (ms(estimate.native), ms(estimate.cold), ms(estimate.warm));
-    let text = format!("fusion estimates: native {native_ms:.1} ms, engine {cold_ms:.1} ms, cached {warm_ms:.1} ms");
-    report(PgLogLevel::DEBUG1, SqlError::new(SqlState(*b"00000"), text));
-    if !guc::force() && !estimate.favours_engine(may_cache(&translation), || cached_share(&translation)) {
-        return refuse("the native plan is estimated to be cheaper");
+    let weighed = unsafe { weigh(native_stmt, &translation) };
+    if !weighed.favours_engine {
+        return Err(unwanted("the native plan is estimated to be cheaper"));
     }
-    // In PostgreSQL's units, for EXPLAIN and for the plans around.
-    let engine_cost = native_cost * estimate.warm / estimate.native.max(1.0);
-    Ok((translation, engine_cost))
+    Ok((translation, weighed.cost))
+}
+
+/// A native statement beside the engine.
+struct Weighed {
+    /// Whether the engine is to be taken.
+    favours_engine: bool,
+    /// Time in the engine with its columns cached, nanoseconds.
+    time: f64,
+    /// The same in PostgreSQL's units, for EXPLAIN and for the plans around.
+    cost: f64,
+}
+
+/// Compares how long a statement takes natively and in the engine.
+///
+/// # Safety
+/// `native_stmt` was planned for the query that `translation` was made of, and its relations are locked.
+unsafe fn weigh(native_stmt: *mut pg_sys::PlannedStmt, translation: &Translation) -> Weighed {
+    // SAFETY: as the caller's.
+    let (native, native_cost) =
+        unsafe { (planner::PlanEstimate::of(native_stmt), (*(*native_stmt).planTree).total_cost) };
+    let estimate = cost::Estimate::new(&native, translation, f64::from(process::cores()));
+    estimate.tell("engine");
+    Weighed {
+        favours_engine: guc::force() || estimate.favours_engine(may_cache(translation), || cached_share(translation)),
+        time: estimate.warm,
+        cost: native_cost * estimate.warm / estimate.native.max(1.0),
+    }
 }
 
 /// Whether columns of all relations of a query can be in the engine's cache.

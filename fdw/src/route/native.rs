@@ -128,6 +128,12 @@ impl NativeQuery {
         }
     }
 
+    /// Whether a plan of it holds for the current role only: the fusion table in a cached query does not say that its heap relation has row
+    /// security.
+    pub fn depends_on_role(&self) -> bool {
+        self.tables.iter().any(|table| table.heap.row_security)
+    }
+
     /// Replaces the fusion tables of one query level.
     unsafe fn replace_in(&mut self, query: *mut pg_sys::Query) -> Result<()> {
         // SAFETY: a query of our copy; its lists are valid.

@@ -10,7 +10,7 @@
 //! taken and cached plans invalidated for fusion tables and heap relations alike.
 
 use crate::error::Result;
-use crate::pg::planner::{self, PlannerArgs};
+use crate::pg::planner::{self, PlannerArgs, StubScan};
 use crate::pg::query::{QueryRef, SortGroup};
 use crate::translate::{PostSort, ScanRelation, Translation};
 use fusion_common::{Oid, SqlError, TypeRef};
@@ -30,6 +30,8 @@ pub struct Private {
     pub params: Vec<TypeRef>,
     /// Why it runs natively, where `plan` is empty.
     pub reason: Option<String>,
+    /// It is read more than once: rows are kept.
+    pub keep: bool,
 }
 
 /// A heap relation of the plan.
@@ -46,7 +48,7 @@ pub struct PrivateRelation {
 impl Private {
     /// Of a scan that always runs natively.
     pub fn native(reason: String) -> Self {
-        Self { plan: Vec::new(), relations: Vec::new(), params: Vec::new(), reason: Some(reason) }
+        Self { plan: Vec::new(), relations: Vec::new(), params: Vec::new(), reason: Some(reason), keep: false }
     }
 
     /// Of a translated query.
@@ -62,6 +64,7 @@ impl Private {
             // SAFETY: the parameters are valid expressions.
             params: translation.params.iter().map(|&param| unsafe { planner::expression_type(param) }).collect(),
             reason: None,
+            keep: false,
         })
     }
 
@@ -111,8 +114,8 @@ pub unsafe fn engine_statement(
 ) -> Result<*mut pg_sys::PlannedStmt> {
     // SAFETY: as the caller's; all nodes made here are fresh.
     unsafe {
-        let mut top =
-            engine_plan(parse, &translation, result_columns(parse, &translation, true), native_stmt, server, cost)?;
+        let output = Output { columns: result_columns(parse, &translation, true), keep: false };
+        let mut top = engine_plan(parse, &translation, output, native_stmt, server, cost)?;
         const CURSOR_OPT_SCROLL: i32 = 0x0002;
         if args.cursor_options & CURSOR_OPT_SCROLL != 0 {
             top = pg_sys::materialize_finished_plan(top);
@@ -141,10 +144,32 @@ pub unsafe fn insert_statement(
     // SAFETY: as the caller's.
     unsafe {
         // Its expressions are over a range table that the statement does not have in this form: EXPLAIN cannot print them.
-        let results = result_columns(select, &translation, false);
-        let scan = engine_plan(select, &translation, results, native_stmt, server, cost)?;
+        let output = Output { columns: result_columns(select, &translation, false), keep: false };
+        let scan = engine_plan(select, &translation, output, native_stmt, server, cost)?;
         let stmt = planner::with_source(insert_stmt, scan, columns);
         Ok(stmt.inspect(|&stmt| forget_native_plan(stmt)))
+    }
+}
+
+/// Builds the plan of a part of a statement, for the place of `scan`. Its columns are printed as those of the scan.
+///
+/// # Safety
+/// `native_stmt` was planned for `part` alone, and `translation` made of it.
+pub unsafe fn part_plan(
+    part: *mut pg_sys::Query,
+    scan: &StubScan,
+    translation: &Translation,
+    native_stmt: *mut pg_sys::PlannedStmt,
+    server: pg_sys::Oid,
+    cost: f64,
+) -> Result<*mut pg_sys::Plan> {
+    // SAFETY: as the caller's.
+    unsafe {
+        let mut columns = result_columns(part, translation, false);
+        for (column, attnum) in columns.iter_mut().zip(1i16..).filter(|(column, _)| !column.hidden) {
+            column.expr = planner::make_var(scan.rtindex(), attnum, column.ty).cast();
+        }
+        engine_plan(part, translation, Output { columns, keep: scan.repeated }, native_stmt, server, cost)
     }
 }
 
@@ -152,7 +177,7 @@ pub unsafe fn insert_statement(
 unsafe fn engine_plan(
     parse: *mut pg_sys::Query,
     translation: &Translation,
-    columns: Vec<ResultColumn>,
+    output: Output,
     native_stmt: *mut pg_sys::PlannedStmt,
     server: pg_sys::Oid,
     cost: f64,
@@ -164,13 +189,13 @@ unsafe fn engine_plan(
             Some(_) => below_sort(native_stmt, &QueryRef::copy(parse).order_by()),
             None => native_stmt,
         };
-        let scan = foreign_scan(translation, fallback, &columns, server)?;
+        let scan = foreign_scan(translation, fallback, &output, server)?;
         (*scan).scan.plan.startup_cost = cost;
         (*scan).scan.plan.total_cost = cost;
         (*scan).scan.plan.plan_rows = (*native_plan).plan_rows;
         (*scan).scan.plan.plan_width = (*native_plan).plan_width;
         Ok(match &translation.post_sort {
-            Some(post_sort) => sort_above(scan.cast(), &columns, post_sort),
+            Some(post_sort) => sort_above(scan.cast(), &output.columns, post_sort),
             None => scan.cast(),
         })
     }
@@ -209,6 +234,13 @@ unsafe fn forget_native_plan(stmt: *mut pg_sys::PlannedStmt) {
         (*stmt).jitFlags = 0;
         planner::clear_pruning(stmt);
     }
+}
+
+/// What a ForeignScan gives.
+struct Output {
+    columns: Vec<ResultColumn>,
+    /// More than once.
+    keep: bool,
 }
 
 /// A result column of the ForeignScan: its expression in the query, its name, and whether only the sort above wants it.
@@ -263,7 +295,7 @@ unsafe fn references(columns: &[ResultColumn], varno: i32) -> *mut pg_sys::List 
 unsafe fn foreign_scan(
     translation: &Translation,
     native_stmt: *mut pg_sys::PlannedStmt,
-    columns: &[ResultColumn],
+    Output { columns, keep }: &Output,
     server: pg_sys::Oid,
 ) -> Result<*mut pg_sys::ForeignScan> {
     let mut scan_tlist = PgList::<pg_sys::TargetEntry>::new();
@@ -276,7 +308,7 @@ unsafe fn foreign_scan(
         for &param in &translation.params {
             params.push(planner::plan_expression(param));
         }
-        let private = Private::new(translation)?.to_list(native_stmt)?;
+        let private = Private { keep: *keep, ..Private::new(translation)? }.to_list(native_stmt)?;
         let scan = pg_sys::make_foreignscan(
             references(columns, pg_sys::INDEX_VAR),
             std::ptr::null_mut(),

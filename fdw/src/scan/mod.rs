@@ -21,7 +21,7 @@ use crate::pg::catalog;
 use crate::pg::datum::TypedDatum;
 use crate::pg::executor::{self, NestedExecutor};
 use crate::pg::planner;
-use crate::pg::tuple::{self, ResultSlot};
+use crate::pg::tuple::{self, KeptRows, ResultSlot};
 use crate::route::plan::Private;
 use crate::session;
 use crate::translate::constant;
@@ -42,6 +42,9 @@ pub struct FusionScan {
     /// Layout of the result rows.
     attributes: Vec<Attribute>,
     run: Run,
+    /// Where the scan is read more than once, the rows so far.
+    kept: Option<KeptRows>,
+    kept_slot: ResultSlot,
     /// Why the native plan ran although the engine was chosen.
     pub fallback: Option<SqlError>,
     /// What the engine's run took, once it has ended.
@@ -83,6 +86,8 @@ pub unsafe extern "C-unwind" fn begin_foreign_scan(node: *mut pg_sys::ForeignSca
             params: executor::init_expressions((*plan).fdw_exprs, node.cast()),
             param_exprs: pgrx::PgList::from_pg((*plan).fdw_exprs).iter_ptr().collect(),
             slot: ResultSlot::new(estate, descriptor),
+            kept_slot: ResultSlot::new(estate, descriptor),
+            kept: None,
             attributes: tuple::layout(descriptor, (*descriptor).natts as usize),
             run: Run::NotStarted,
             fallback: None,
@@ -101,11 +106,15 @@ pub unsafe extern "C-unwind" fn iterate_foreign_scan(
     unsafe { state(node).next(node) }.or_raise()
 }
 
-/// `ReScanForeignScan`: begins anew.
+/// `ReScanForeignScan`: begins anew, if rows are not kept.
 #[pg_guard]
 pub unsafe extern "C-unwind" fn rescan_foreign_scan(node: *mut pg_sys::ForeignScanState) {
     // SAFETY: an initialised node.
-    unsafe { state(node).stop() }
+    let scan = unsafe { state(node) };
+    match &mut scan.kept {
+        Some(kept) => kept.rewind(),
+        None => scan.stop(),
+    }
 }
 
 /// `EndForeignScan`.
@@ -114,13 +123,48 @@ pub unsafe extern "C-unwind" fn end_foreign_scan(node: *mut pg_sys::ForeignScanS
     // SAFETY: an initialised node, or one whose begin failed.
     unsafe {
         if !(*node).fdw_state.is_null() {
-            state(node).stop();
+            let scan = state(node);
+            scan.stop();
+            if let Some(kept) = scan.kept.take() {
+                kept.end();
+            }
         }
     }
 }
 
 impl FusionScan {
     unsafe fn next(&mut self, node: *mut pg_sys::ForeignScanState) -> Result<*mut pg_sys::TupleTableSlot> {
+        if !self.private.keep {
+            // SAFETY: an initialised node.
+            return unsafe { self.next_of_run(node) };
+        }
+        let kept = self.kept.get_or_insert_with(|| {
+            // SAFETY: an initialised node; its rows are kept as long as the query runs.
+            unsafe { executor::in_context((*(*node).ss.ps.state).es_query_cxt, KeptRows::new) }
+        });
+        if let Some(slot) = kept.next(&self.kept_slot) {
+            return Ok(slot);
+        }
+        if kept.complete {
+            return Ok(self.kept_slot.clear());
+        }
+        // SAFETY: an initialised node.
+        let slot = unsafe { self.next_of_run(node)? };
+        if let Some(kept) = &mut self.kept {
+            // SAFETY: a slot of ours or of the native plan, which holds a row until the next is asked for.
+            unsafe {
+                if tuple::is_empty(slot) {
+                    kept.complete = true;
+                } else {
+                    kept.keep(slot);
+                }
+            }
+        }
+        Ok(slot)
+    }
+
+    /// The next row of what runs, which is begun first.
+    unsafe fn next_of_run(&mut self, node: *mut pg_sys::ForeignScanState) -> Result<*mut pg_sys::TupleTableSlot> {
         loop {
             match &mut self.run {
                 Run::NotStarted => {

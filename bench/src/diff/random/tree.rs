@@ -159,6 +159,11 @@ impl Expr {
     }
 }
 
+/// A condition that is always true, and that no translation takes.
+fn volatile() -> Expr {
+    Expr::new(Type::Bool, false, "random() < 2", Vec::new())
+}
+
 fn list(expressions: &[Expr], separator: &str) -> String {
     expressions.iter().map(Expr::sql).collect::<Vec<_>>().join(separator)
 }
@@ -187,6 +192,32 @@ impl Query {
             let _ = write!(text, " {limit}");
         }
         text
+    }
+
+    /// The same rows by a query that does not translate as a whole: sub-selects in it may run in the engine.
+    pub fn in_parts(mut self) -> Query {
+        if let Some((_, select)) = self.branches.first_mut() {
+            select.filters.push(volatile());
+        }
+        self
+    }
+
+    /// The same rows by a query of which this one is a part.
+    pub fn into_part(self) -> Query {
+        let targets = self.branches.first().map_or(&[][..], |(_, select)| &select.targets);
+        let column = |(at, target): (usize, &Expr)| Expr::column(target.ty, target.key, format!("part.c{at}"));
+        let select = Select {
+            targets: targets.iter().enumerate().map(column).collect(),
+            filters: vec![volatile()],
+            from: vec![Item {
+                join: "",
+                alias: String::from("part"),
+                on: Vec::new(),
+                source: Source::Query(Box::new(self)),
+            }],
+            ..Select::default()
+        };
+        Query { with: Vec::new(), branches: vec![("", select)], ordered: false, limit: None }
     }
 
     /// The queries that are one step smaller, the greatest steps first.

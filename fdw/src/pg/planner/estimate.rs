@@ -133,7 +133,8 @@ impl Reader {
                 NodeTag::T_Memoize => {
                     PlanKind::Memoize { entries: f64::from((*plan.cast::<pg_sys::Memoize>()).est_entries) }
                 }
-                NodeTag::T_Material => PlanKind::Material,
+                // A named tuplestore stands for a part that runs in the engine: its rows are kept as those of Material.
+                NodeTag::T_Material | NodeTag::T_NamedTuplestoreScan => PlanKind::Material,
                 NodeTag::T_Sort | NodeTag::T_IncrementalSort => PlanKind::Sort,
                 NodeTag::T_Agg => PlanKind::Aggregate { keys: (*plan.cast::<pg_sys::Agg>()).numCols.max(0) as u32 },
                 NodeTag::T_Group | NodeTag::T_Unique | NodeTag::T_SetOp => PlanKind::Aggregate { keys: 1 },
