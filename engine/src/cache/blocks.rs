@@ -10,7 +10,7 @@
 
 use datafusion::arrow::array::BooleanBufferBuilder;
 use datafusion::arrow::buffer::BooleanBuffer;
-use fusion_common::limits::BITMAP_WORDS;
+use fusion_common::limits::{BITMAP_WORDS, BLOCKS_PER_MAP_PAGE};
 use fusion_common::{BlockNumber, Lsn};
 use fusion_proto::message::CacheInfo;
 use fusion_proto::page_frame::VisibleBitmap;
@@ -71,6 +71,8 @@ pub struct Block {
     pub first_row: u32,
     /// Its rows.
     pub rows: RowMap,
+    /// Whether its page said that all tuples are visible to everyone (`PD_ALL_VISIBLE`) when it was decoded, or found to be as decoded.
+    pub all_visible: bool,
 }
 
 /// See the head of this file.
@@ -80,22 +82,25 @@ pub struct BlockTable {
     /// LSNs of the map pages of the first and the last block; None where there was no map page.
     map_lsns: [Option<Lsn>; 2],
     blocks: Vec<Block>,
+    /// How many blocks, from the first, are all [`Block::all_visible`].
+    all_visible: usize,
     rows: usize,
 }
 
 impl BlockTable {
-    /// Of `blocks` (LSN and rows of each), decoded by a scan that had read the map as `info` says.
-    pub fn new(first_block: BlockNumber, blocks: impl Iterator<Item = (Lsn, RowMap)>, info: &CacheInfo) -> Self {
+    /// Of `blocks` (LSN, rows and [`Block::all_visible`] of each), decoded by a scan that had read the map as `info` says.
+    pub fn new(first_block: BlockNumber, blocks: impl Iterator<Item = (Lsn, RowMap, bool)>, info: &CacheInfo) -> Self {
         let mut rows = 0;
         let blocks: Vec<Block> = blocks
-            .map(|(lsn, map)| {
-                let block = Block { lsn, first_row: rows as u32, rows: map };
+            .map(|(lsn, map, all_visible)| {
+                let block = Block { lsn, first_row: rows as u32, rows: map, all_visible };
                 rows += block.rows.count();
                 block
             })
             .collect();
         let last = first_block.saturating_add((blocks.len() as u32).saturating_sub(1));
-        Self { first_block, map_lsns: [info.map_lsn(first_block), info.map_lsn(last)], blocks, rows }
+        let all_visible = blocks.iter().take_while(|block| block.all_visible).count();
+        Self { first_block, map_lsns: [info.map_lsn(first_block), info.map_lsn(last)], blocks, all_visible, rows }
     }
 
     /// The blocks, from the chunk's first.
@@ -124,11 +129,38 @@ impl BlockTable {
     /// Its bit is set, and its map page has the LSN that it had before the block was decoded. Setting a bit always moves the map page's LSN
     /// (`visibilitymap_set` logs it), so the bit was set before the block was decoded, and ever since; and clearing it comes
     /// before any change of the page's tuples.
+    ///
+    /// That is so for a scan that began after the one which decoded. One that began before may have seen a bit that was cleared before the
+    /// block was decoded, which moves no LSN. So the page itself must have said that it was all-visible: no tuple can be
+    /// called visible to everyone, nor a dead one be removed, against the snapshot of a scan that is still running.
     pub fn vouches(&self, index: usize, info: &CacheInfo) -> bool {
         let block = self.first_block.saturating_add(index as u32);
-        let page = |block: BlockNumber| block / fusion_common::limits::BLOCKS_PER_MAP_PAGE;
+        let page = |block: BlockNumber| block / BLOCKS_PER_MAP_PAGE;
         let known = self.map_lsns[usize::from(page(block) != page(self.first_block))];
-        index < self.blocks.len() && known.is_some() && known == info.map_lsn(block) && info.is_all_visible(block)
+        self.blocks.get(index).is_some_and(|block| block.all_visible)
+            && known.is_some()
+            && known == info.map_lsn(block)
+            && info.is_all_visible(block)
+    }
+
+    /// Whether [`Self::vouches`] for each of the first `blocks` blocks.
+    pub fn vouches_for_all(&self, blocks: usize, info: &CacheInfo) -> bool {
+        let first = self.first_block as usize / 8;
+        let is_on_one_page = self.first_block / BLOCKS_PER_MAP_PAGE
+            == self.first_block.saturating_add(blocks.saturating_sub(1) as u32) / BLOCKS_PER_MAP_PAGE;
+        if !self.first_block.is_multiple_of(8) || !is_on_one_page {
+            return (0..blocks).all(|index| self.vouches(index, info));
+        }
+        let (whole, rest) = (blocks / 8, blocks % 8);
+        let bits = info.all_visible.get(first..first + whole + usize::from(rest > 0));
+        blocks <= self.all_visible
+            && self.map_lsns[0].is_some()
+            && self.map_lsns[0] == info.map_lsn(self.first_block)
+            && bits.is_some_and(|bits| {
+                let mask = (1u8 << rest) - 1;
+                bits.iter().take(whole).all(|byte| *byte == u8::MAX)
+                    && bits.get(whole).is_none_or(|byte| byte & mask == mask)
+            })
     }
 
     /// Bytes that it takes.
@@ -199,7 +231,7 @@ impl Visible {
 mod tests {
     use super::*;
     use fusion_common::RelationFile;
-    use fusion_common::limits::{BLOCKS_PER_MAP_PAGE, MAX_HEAP_TUPLES_PER_PAGE};
+    use fusion_common::limits::MAX_HEAP_TUPLES_PER_PAGE;
 
     fn info(map_lsns: &[Lsn], all_visible: &[u8]) -> CacheInfo {
         let file = RelationFile { tablespace: 1663, database: 5, number: 16384 };
@@ -227,7 +259,7 @@ mod tests {
 
     #[test]
     fn the_map_vouches_only_with_the_same_lsn_and_a_set_bit() {
-        let rows = || (0..3).map(|block| (10 + block, RowMap::First(2)));
+        let rows = || (0..3).map(|block| (10 + block, RowMap::First(2), true));
         let then = info(&[7], &[0b101]);
         let table = BlockTable::new(0, rows(), &then);
         assert_eq!([0, 1, 2, 3].map(|index| table.vouches(index, &then)), [true, false, true, false]);
@@ -244,15 +276,44 @@ mod tests {
         for block in [first, first + 1] {
             bits[block as usize / 8] |= 1 << (block % 8);
         }
-        let table = BlockTable::new(first, (0..2).map(|_| (1, RowMap::First(1))), &info(&[7, 9], &bits));
+        let table = BlockTable::new(first, (0..2).map(|_| (1, RowMap::First(1), true)), &info(&[7, 9], &bits));
         let after = info(&[7, 10], &bits);
         assert_eq!([0, 1].map(|index| table.vouches(index, &after)), [true, false]);
     }
 
     #[test]
+    fn all_are_vouched_for_when_each_is() {
+        for (first, count) in [(0, 20), (128, 128), (BLOCKS_PER_MAP_PAGE - 8, 16), (3, 10)] {
+            let mut bits = vec![u8::MAX; (first as usize + count) / 8 + 1];
+            let table = BlockTable::new(first, (0..count).map(|_| (1, RowMap::First(1), true)), &info(&[7, 9], &bits));
+            assert!(table.vouches_for_all(count, &info(&[7, 9], &bits)));
+            assert!(!table.vouches_for_all(count + 1, &info(&[7, 9], &vec![u8::MAX; bits.len() + 8])));
+            assert!(!table.vouches_for_all(count, &info(&[8, 8], &bits)));
+            for index in 0..count {
+                let block = first as usize + index;
+                bits[block / 8] ^= 1 << (block % 8);
+                let info = info(&[7, 9], &bits);
+                assert!(!table.vouches_for_all(count, &info) && !table.vouches(index, &info), "{first} {index}");
+                assert!(table.vouches_for_all(index, &info));
+                bits[block / 8] ^= 1 << (block % 8);
+            }
+        }
+    }
+
+    #[test]
+    fn a_page_that_was_not_all_visible_when_decoded_is_not_vouched_for() {
+        // This scan read the map before an update cleared the bit of block 1; the one that decoded read it afterwards.
+        let (before, after) = (info(&[7], &[0b111]), info(&[7], &[0b101]));
+        let rows = (0..3).map(|block| (10 + block, RowMap::First(2), block != 1));
+        let table = BlockTable::new(0, rows, &after);
+        assert_eq!([0, 1, 2].map(|index| table.vouches(index, &before)), [true, false, true]);
+        assert_eq!([1, 2, 3].map(|blocks| table.vouches_for_all(blocks, &before)), [true, false, false]);
+    }
+
+    #[test]
     fn visible_line_pointers_become_rows() {
         let maps = [bitmap(&[1, 2, 3]), bitmap(&[2, 70, 71]), bitmap(&[1])];
-        let rows = maps.iter().map(|map| (1, RowMap::new(map)));
+        let rows = maps.iter().map(|map| (1, RowMap::new(map), true));
         let table = BlockTable::new(0, rows, &info(&[], &[]));
         assert_eq!(table.rows_of(1..3), 3..7);
         let all = [Visible::All, Visible::All, Visible::All];

@@ -15,6 +15,7 @@
 //! - All bytes are taken from the pool that queries take theirs from, and given back when a query lacks them ([`ColumnCache::give_way`]).
 
 pub mod blocks;
+pub mod dictionary;
 pub mod room;
 pub mod statistics;
 pub mod validate;
@@ -23,6 +24,7 @@ mod zone;
 use blocks::BlockTable;
 use dashmap::DashMap;
 use datafusion::arrow::array::ArrayRef;
+use datafusion::arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use fusion_common::limits::CHUNK_BLOCKS;
 use fusion_common::{Attribute, Oid, RelationFile};
@@ -49,6 +51,16 @@ pub struct ColumnIdentity {
     pub column: Column,
     /// Physical layout.
     pub attribute: Attribute,
+    /// Type of the arrays, as values.
+    data_type: DataType,
+}
+
+impl ColumnIdentity {
+    /// Of a column with this layout.
+    pub fn new(column: Column, attribute: Attribute) -> Self {
+        let data_type = arrow_type(column.column_type);
+        Self { column, attribute, data_type }
+    }
 }
 
 /// A column of a chunk. Immutable.
@@ -56,7 +68,7 @@ pub struct ColumnIdentity {
 pub struct CachedColumn {
     /// Its rows and the state of the pages that it was decoded from.
     pub table: Arc<BlockTable>,
-    /// One value per row of `table`.
+    /// One value per row of `table`, perhaps as codes ([`dictionary`]).
     pub array: ArrayRef,
     /// Blocks (bit i: the i-th) that hold a row whose value was not decoded, since nobody saw it.
     pub incomplete: u128,
@@ -98,7 +110,7 @@ impl CachedColumn {
     fn is_sound(&self, key: &ChunkKey, identity: &ColumnIdentity) -> bool {
         let is_of_type = match identity.column.attnum {
             0 => true,
-            _ => *self.array.data_type() == arrow_type(identity.column.column_type),
+            _ => *dictionary::plain_type(self.array.data_type()) == identity.data_type,
         };
         is_of_type
             && self.array.len() == self.table.rows()
@@ -319,13 +331,13 @@ mod tests {
 
     fn identity(attnum: u16) -> Arc<ColumnIdentity> {
         let attribute = Attribute { length: 4, align: AttAlign::Int, by_value: true, packable: false };
-        Arc::new(ColumnIdentity { column: Column { attnum, column_type: ColumnType::Int4, missing: None }, attribute })
+        Arc::new(ColumnIdentity::new(Column { attnum, column_type: ColumnType::Int4, missing: None }, attribute))
     }
 
     /// A column of `rows` rows on one block of chunk `number`.
     fn column(number: u32, rows: i32) -> CachedColumn {
         let info = CacheInfo { relation: 9, file: FILE, map_lsns: vec![], all_visible: vec![] };
-        let rows_of = [(1, RowMap::First(rows as u16))];
+        let rows_of = [(1, RowMap::First(rows as u16), true)];
         let table = BlockTable::new(number * CHUNK_BLOCKS, rows_of.into_iter(), &info);
         CachedColumn::new(Arc::new(table), Arc::new(Int32Array::from_iter_values(0..rows)), 0, 1)
     }

@@ -20,7 +20,7 @@ pub struct Plan {
     pub found: Vec<Option<Arc<CachedColumn>>>,
     /// Whether the map proves the column as a whole.
     pub proven: Vec<bool>,
-    /// What to ask for each block.
+    /// What to ask for each block; empty where all columns are proven.
     pub wanted: Vec<Wanted>,
     /// Rows of the proven columns.
     pub base: Option<Arc<BlockTable>>,
@@ -31,9 +31,13 @@ impl Plan {
     pub fn new(found: Vec<Option<Arc<CachedColumn>>>, blocks: usize, info: &CacheInfo) -> Self {
         let vouched = |column: &CachedColumn, index| !column.is_incomplete(index) && column.table.vouches(index, info);
         let is_proven = |column: &Option<Arc<CachedColumn>>| {
-            column.as_ref().is_some_and(|column| (0..blocks).all(|index| vouched(column, index)))
+            column.as_ref().is_some_and(|column| column.incomplete == 0 && column.table.vouches_for_all(blocks, info))
         };
         let proven: Vec<bool> = found.iter().map(is_proven).collect();
+        if proven.iter().all(|proven| *proven) {
+            let base = found.iter().flatten().next().map(|column| Arc::clone(&column.table));
+            return Self { found, proven, wanted: Vec::new(), base };
+        }
         let base = found.iter().zip(&proven).find_map(|(column, proven)| column.as_ref().filter(|_| *proven));
         let base = base.map(|column| Arc::clone(&column.table));
         let open: Option<Vec<&CachedColumn>> =
@@ -79,7 +83,7 @@ mod tests {
     }
 
     fn column(lsns: &[Lsn], info: &CacheInfo, incomplete: u128) -> Option<Arc<CachedColumn>> {
-        let rows = lsns.iter().map(|&lsn| (lsn, RowMap::First(1)));
+        let rows = lsns.iter().map(|&lsn| (lsn, RowMap::First(1), true));
         let table = Arc::new(BlockTable::new(0, rows, info));
         let array: ArrayRef = Arc::new(Int32Array::from_iter_values(0..lsns.len() as i32));
         Some(Arc::new(CachedColumn::new(table, array, incomplete, 0)))
@@ -89,8 +93,7 @@ mod tests {
     fn a_quiet_chunk_is_proven() {
         let info = info(7, 0b11);
         let plan = Plan::new(vec![column(&[1, 2], &info, 0), column(&[1, 2], &info, 0)], 2, &info);
-        assert!(plan.is_proven());
-        assert!(plan.wanted.iter().all(|wanted| *wanted == Wanted::Nothing));
+        assert!(plan.is_proven() && plan.wanted.is_empty());
     }
 
     #[test]
@@ -130,7 +133,7 @@ mod tests {
         let plan = Plan::new(vec![column(&[1, 2], &then, 0), column(&[1, 9], &now, 0)], 2, &now);
         assert_eq!(plan.wanted, [Wanted::IfChanged(1), Wanted::IfChanged(2)]);
         // Decoded by a scan that began later, from a page with one more tuple.
-        let rows = [(1, RowMap::First(1)), (5, RowMap::First(2))];
+        let rows = [(1, RowMap::First(1), true), (5, RowMap::First(2), true)];
         let table = Arc::new(BlockTable::new(0, rows.into_iter(), &then));
         let more: ArrayRef = Arc::new(Int32Array::from_iter_values(0..3));
         let later = Some(Arc::new(CachedColumn::new(table, more, 0, 0)));

@@ -15,7 +15,7 @@ use super::{Shared, protocol};
 use crate::cache::blocks::{BlockTable, RowMap, Visible};
 use crate::cache::statistics::Counters;
 use crate::cache::validate::Plan;
-use crate::cache::{CachedColumn, ChunkKey, ColumnCache, ColumnIdentity};
+use crate::cache::{CachedColumn, ChunkKey, ColumnCache, ColumnIdentity, dictionary};
 use crate::error::{Error, Result};
 use datafusion::arrow::array::{Array, ArrayRef, NullArray};
 use datafusion::arrow::buffer::BooleanBuffer;
@@ -27,6 +27,7 @@ use fusion_heapscan::{Column, ColumnDecoder, Flattened, Page, prefetch};
 use fusion_proto::message::{CacheInfo, Wanted};
 use fusion_proto::page_frame::{ALL_VISIBLE, BlockEntry};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// The cache as a scan uses it: for the columns that it needs.
@@ -44,6 +45,8 @@ pub(super) struct CachedScan {
     chunks: u32,
     /// What may leave chunks out.
     pruner: Option<Pruner>,
+    /// Columns that have too many distinct values to be kept as codes, as the first chunk showed.
+    various: Vec<AtomicBool>,
 }
 
 /// What is to be done for a chunk.
@@ -60,7 +63,7 @@ pub(super) enum Start {
 
 /// The columns of a chunk.
 pub(super) struct Finished {
-    /// One array per needed column, all of the same length.
+    /// One array per needed column, all of the same length; texts perhaps as codes.
     pub(super) columns: Vec<ArrayRef>,
     /// Their length.
     pub(super) rows: usize,
@@ -83,7 +86,7 @@ impl CachedScan {
         for column in shared.layout(needed)?.columns() {
             let attribute = usize::from(column.attnum).checked_sub(1).and_then(|at| shared.info.attributes.get(at));
             let attribute = *attribute.ok_or_else(|| Error::internal("column without an attribute"))?;
-            identities.push(Arc::new(ColumnIdentity { column: column.clone(), attribute }));
+            identities.push(Arc::new(ColumnIdentity::new(column.clone(), attribute)));
         }
         if identities.is_empty() {
             identities.push(Arc::new(rows_alone()));
@@ -107,7 +110,22 @@ impl CachedScan {
             chunk_bytes,
             chunks: shared.info.blocks.div_ceil(CHUNK_BLOCKS),
             pruner,
+            various: needed.iter().map(|_| AtomicBool::new(false)).collect(),
         }))
+    }
+
+    /// A decoded array as it is kept: as codes, if it has few distinct values.
+    fn encoded(&self, index: usize, array: ArrayRef) -> ArrayRef {
+        let Some(various) = self.various.get(index).filter(|various| !various.load(Ordering::Relaxed)) else {
+            return array;
+        };
+        match dictionary::encode(&array) {
+            Some(codes) => codes,
+            None => {
+                various.store(array.len() > 0, Ordering::Relaxed);
+                array
+            }
+        }
     }
 
     fn is_of_rows_alone(&self) -> bool {
@@ -176,7 +194,7 @@ fn rows_alone() -> ColumnIdentity {
     let attribute =
         fusion_common::Attribute { length: 0, align: fusion_common::AttAlign::Char, by_value: false, packable: false };
     let column = Column { attnum: 0, column_type: fusion_common::ColumnType::Opaque, missing: None };
-    ColumnIdentity { column, attribute }
+    ColumnIdentity::new(column, attribute)
 }
 
 /// What came of a block.
@@ -184,9 +202,9 @@ enum Came {
     /// Nothing yet.
     Not,
     /// It has not changed.
-    Unchanged(Visible),
+    Unchanged { visible: Visible, all_visible: bool },
     /// Its tuples were decoded.
-    Decoded { lsn: u64, rows: RowMap, visible: Visible, is_incomplete: bool },
+    Decoded { lsn: u64, rows: RowMap, visible: Visible, all_visible: bool, is_incomplete: bool },
 }
 
 /// See the head of this file.
@@ -235,6 +253,7 @@ impl ChunkBuild {
         if !matches!(came, Came::Not) {
             return Err(protocol("block that has come already"));
         }
+        let all_visible = entry.flags & ALL_VISIBLE != 0;
         let Some(image) = image else {
             let known = self.plan.found.iter().flatten().find_map(|column| column.table.blocks().get(index));
             let (Wanted::IfChanged(lsn), Some(known)) = (wanted, known) else {
@@ -244,12 +263,13 @@ impl ChunkBuild {
                 return Err(protocol("changed block without an image"));
             }
             // Rows of proven columns are all visible.
-            let visible = if entry.flags & ALL_VISIBLE != 0 || self.plan.base.is_some() {
+            let visible = if all_visible || self.plan.base.is_some() {
                 Some(Visible::All)
             } else {
                 Visible::new(&entry.visible, &known.rows.bitmap())
             };
-            *came = Came::Unchanged(visible.ok_or_else(|| protocol("visible tuple that is not there"))?);
+            let visible = visible.ok_or_else(|| protocol("visible tuple that is not there"))?;
+            *came = Came::Unchanged { visible, all_visible };
             return Ok(0);
         };
         if *wanted == Wanted::Nothing {
@@ -273,7 +293,7 @@ impl ChunkBuild {
         let bitmap = rows.bitmap();
         let must = if base.is_some() { &bitmap } else { &entry.visible };
         let (count, is_incomplete) = decoder.append_tuples(entry.block, image, &bitmap, must, flattened)?;
-        *came = Came::Decoded { lsn, rows, visible, is_incomplete };
+        *came = Came::Decoded { lsn, rows, visible, all_visible, is_incomplete };
         self.decoded_blocks += 1;
         Ok(count)
     }
@@ -301,18 +321,18 @@ impl ChunkBuild {
             };
             match (came, plan.wanted.get(index)) {
                 (Came::Not, Some(Wanted::Nothing)) => {
-                    maps.push(stays(known.map(|block| (block.lsn, block.rows.clone())))?);
+                    maps.push(stays(known.map(|block| (block.lsn, block.rows.clone(), block.all_visible)))?);
                     visible.push(Visible::All);
                     pieces.push_cached(index);
                 }
-                (Came::Unchanged(seen), _) => {
-                    maps.push(stays(known.map(|block| (block.lsn, block.rows.clone())))?);
+                (Came::Unchanged { visible: seen, all_visible }, _) => {
+                    maps.push(stays(known.map(|block| (block.lsn, block.rows.clone(), all_visible)))?);
                     visible.push(seen);
                     pieces.push_cached(index);
                 }
-                (Came::Decoded { lsn, rows, visible: seen, is_incomplete }, _) => {
+                (Came::Decoded { lsn, rows, visible: seen, all_visible, is_incomplete }, _) => {
                     pieces.push_decoded(rows.count());
-                    maps.push((lsn, rows));
+                    maps.push((lsn, rows, all_visible));
                     visible.push(seen);
                     incomplete |= u128::from(is_incomplete) << index;
                 }
@@ -331,7 +351,9 @@ impl ChunkBuild {
         let rows_alone: ArrayRef = Arc::new(NullArray::new(decoded_rows));
         let open = plan.proven.iter().filter(|proven| !**proven).count() as u64;
         let cost = |since: Duration| since.as_nanos() as u64 / open.max(1);
-        for ((identity, found), proven) in scan.identities.iter().zip(&plan.found).zip(&plan.proven) {
+        for (index, ((identity, found), proven)) in
+            scan.identities.iter().zip(&plan.found).zip(&plan.proven).enumerate()
+        {
             if let (Some(found), true) = (found, proven) {
                 columns.push(found.array.slice(0, rows));
                 continue;
@@ -343,7 +365,7 @@ impl ChunkBuild {
             let column = match found {
                 Some(found) if decoded_blocks == 0 && found.array.len() == rows => found.with_table(Arc::clone(&table)),
                 _ => {
-                    let array = pieces.join(found.as_deref(), &new)?;
+                    let array = scan.encoded(index, pieces.join(found.as_deref(), &new)?);
                     if array.len() != rows {
                         return Err(Error::internal("columns of a chunk differ in length"));
                     }
@@ -409,7 +431,7 @@ impl Pieces {
                     let cached =
                         cached.ok_or_else(|| Error::internal("block that stays, of a column that is not cached"))?;
                     let rows = cached.table.rows_of(blocks.clone());
-                    cached.array.slice(rows.start, rows.len())
+                    dictionary::plain(&cached.array.slice(rows.start, rows.len()))?
                 }
             });
         }

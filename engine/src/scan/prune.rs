@@ -166,7 +166,7 @@ mod tests {
     fn chunk(values: Vec<Option<i32>>) -> Found {
         let file = RelationFile { tablespace: 1663, database: 5, number: 16384 };
         let info = CacheInfo { relation: 1, file, map_lsns: vec![], all_visible: vec![] };
-        let table = BlockTable::new(0, [(1, RowMap::First(values.len() as u16))].into_iter(), &info);
+        let table = BlockTable::new(0, [(1, RowMap::First(values.len() as u16), true)].into_iter(), &info);
         vec![Some(Arc::new(CachedColumn::new(Arc::new(table), Arc::new(Int32Array::from(values)), 0, 0)))]
     }
 

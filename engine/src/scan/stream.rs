@@ -15,6 +15,7 @@
 use super::chunk::{CachedScan, ChunkBuild, Finished, Start};
 use super::filter::{FilteredDecoder, PageRows};
 use super::{ChunkQueue, HeapScanExec, PageBytes, RangeEvent, RangeRequest, Shared, WideTuple, protocol};
+use crate::cache::dictionary;
 use crate::error::{Error, Result, external};
 use arrow::array::{RecordBatch, RecordBatchOptions};
 use datafusion::arrow::array::BooleanArray;
@@ -406,6 +407,7 @@ impl Rows {
             Self::Filtered(decoder) => decoder.append_columns(&columns, rows, visible.as_ref()),
             Self::All(_, ready) => {
                 let columns = if schema.fields().is_empty() { Vec::new() } else { columns };
+                let columns = columns.iter().map(dictionary::plain).collect::<Result<Vec<_>>>()?;
                 let options = RecordBatchOptions::new().with_row_count(Some(rows));
                 let mut batch = RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)?;
                 if let Some(visible) = visible {

@@ -19,11 +19,14 @@
 mod plan;
 mod rows;
 
+use crate::cache::dictionary;
 use crate::error::{Error, Result};
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions};
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, DictionaryArray, RecordBatch, RecordBatchOptions, new_null_array,
+};
 use datafusion::arrow::buffer::BooleanBuffer;
-use datafusion::arrow::compute::{BatchCoalescer, filter, prep_null_mask_filter};
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::compute::{BatchCoalescer, FilterBuilder, concat, filter, prep_null_mask_filter};
+use datafusion::arrow::datatypes::{SchemaRef, UInt8Type};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::ColumnarValue;
 use fusion_heapscan::{ColumnDecoder, prefetch};
@@ -32,6 +35,7 @@ pub(super) use plan::{FilterPlan, is_dynamic, with_positions};
 pub(super) use rows::PageRows;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// Rows after which the way of decoding is chosen anew.
 const WINDOW_ROWS: usize = 32_768;
@@ -46,6 +50,8 @@ const RETRY_FRAMES: u32 = 64;
 struct Rate {
     seen: usize,
     passed: usize,
+    /// What that took.
+    time: Duration,
 }
 
 impl Rate {
@@ -57,6 +63,11 @@ impl Rate {
     /// Whether at least this share passes.
     fn passes(self, percent: usize) -> bool {
         self.passed * 100 >= self.seen * percent
+    }
+
+    /// Nanoseconds of a row; None: not known.
+    fn cost(self) -> Option<f64> {
+        (self.seen > 0).then(|| self.time.as_nanos() as f64 / self.seen as f64)
     }
 }
 
@@ -162,11 +173,14 @@ impl FilteredDecoder {
             if rows == 0 {
                 return Ok(0);
             }
+            let start = Instant::now();
             decode(&mut stage.decoder, pages, &known.fresh, &mut columns)?;
             let refs = known.refs.iter().map(|&place| columns.get(place).cloned().flatten());
             let refs =
                 refs.collect::<Option<Vec<_>>>().ok_or_else(|| Error::internal("a filter without its column"))?;
-            let Some(mask) = stage.evaluate(known, refs, rows)? else { continue };
+            let mask = stage.evaluate(known, refs, rows)?;
+            stage.total.time += start.elapsed();
+            let Some(mask) = mask else { continue };
             rows = mask.true_count();
             let mut next = 0;
             for page in &mut *pages {
@@ -221,17 +235,31 @@ impl FilteredDecoder {
             if left == 0 {
                 return Ok(0);
             }
-            let mut refs: Vec<ArrayRef> = known.refs.iter().filter_map(|&place| columns.get(place).cloned()).collect();
+            let start = Instant::now();
+            let refs: Vec<ArrayRef> = known.refs.iter().filter_map(|&place| columns.get(place).cloned()).collect();
+            // Of a column of codes the predicate is looked at once for each value.
+            if let ([only], false) = (refs.as_slice(), known.may_fail)
+                && let Some(codes) = dictionary::encoded(only)
+            {
+                let mask = stage.evaluate_codes(known, codes)?;
+                stage.total.time += start.elapsed();
+                let Some(mask) = mask else { continue };
+                let mask = selected.map_or(mask.clone(), |selected| &selected & &mask);
+                left = mask.count_set_bits();
+                selected = Some(mask);
+                continue;
+            }
             // Rows that are gone are evaluated, too, where leaving them out would cost more.
             let dropped = selected.clone().filter(|_| known.may_fail || left < rows / 2);
-            if let Some(dropped) = &dropped {
-                let mask = BooleanArray::new(dropped.clone(), None);
-                for column in &mut refs {
-                    *column = filter(column, &mask)?;
-                }
-            }
+            let refs = match &dropped {
+                Some(dropped) => filtered(refs, &BooleanArray::new(dropped.clone(), None))?,
+                None => refs,
+            };
+            let refs = refs.iter().map(dictionary::plain).collect::<Result<Vec<_>>>()?;
             let evaluated = if dropped.is_some() { left } else { rows };
-            let Some(mask) = stage.evaluate(known, refs, evaluated)? else { continue };
+            let mask = stage.evaluate(known, refs, evaluated)?;
+            stage.total.time += start.elapsed();
+            let Some(mask) = mask else { continue };
             let mask = match (selected, dropped) {
                 (None, _) => mask.values().clone(),
                 (Some(_), Some(dropped)) => rows::spread(&dropped, mask.values()),
@@ -243,14 +271,22 @@ impl FilteredDecoder {
         if left == 0 {
             return Ok(0);
         }
-        let output = plan.output.iter().filter_map(|&place| columns.get(place).cloned()).collect();
-        let all = batch(&plan.schema, output, rows)?;
-        if all.num_columns() == 0 {
+        let output: Vec<ArrayRef> = plan.output.iter().filter_map(|&place| columns.get(place).cloned()).collect();
+        if output.is_empty() {
             self.rows_only.push_back(batch(&plan.schema, Vec::new(), left)?);
-        } else {
-            match selected.filter(|_| left < rows) {
-                Some(selected) => self.coalescer.push_batch_with_filter(all, &BooleanArray::new(selected, None))?,
-                None => self.coalescer.push_batch(all)?,
+            return Ok(left);
+        }
+        let mask = selected.filter(|_| left < rows).map(|selected| BooleanArray::new(selected, None));
+        match mask {
+            // Codes are one byte a row: the survivors' alone become values.
+            Some(mask) if output.iter().any(|column| dictionary::encoded(column).is_some()) => {
+                let output = filtered(output, &mask)?.iter().map(dictionary::plain).collect::<Result<_>>()?;
+                self.coalescer.push_batch(batch(&plan.schema, output, left)?)?;
+            }
+            Some(mask) => self.coalescer.push_batch_with_filter(batch(&plan.schema, output, rows)?, &mask)?,
+            None => {
+                let output = output.iter().map(dictionary::plain).collect::<Result<_>>()?;
+                self.coalescer.push_batch(batch(&plan.schema, output, rows)?)?;
             }
         }
         Ok(left)
@@ -313,6 +349,35 @@ impl Stage {
         Self { decoder, rate: Rate::default(), total: Rate::default(), resting: 0 }
     }
 
+    /// The same for a column of codes, the only one that the predicate is over.
+    fn evaluate_codes(
+        &mut self,
+        plan: &StagePlan,
+        codes: &DictionaryArray<UInt8Type>,
+    ) -> Result<Option<BooleanBuffer>> {
+        let null = new_null_array(codes.values().data_type(), 1);
+        let values = concat(&[codes.values().as_ref(), null.as_ref()])?;
+        let count = values.len();
+        // Not through `evaluate`: its rates are of rows.
+        let passes = match plan.predicate.evaluate(&batch(&plan.schema, vec![values], count)?)? {
+            ColumnarValue::Scalar(ScalarValue::Boolean(Some(true))) => vec![true; count],
+            ColumnarValue::Scalar(_) => vec![false; count],
+            ColumnarValue::Array(array) => {
+                let mask = array.as_boolean_opt().ok_or_else(|| Error::internal("a filter that is no condition"))?;
+                mask.iter().map(|passes| passes == Some(true)).collect()
+            }
+        };
+        let mut by_key = [false; 256];
+        by_key.iter_mut().zip(&passes).for_each(|(by_key, passes)| *by_key = *passes);
+        by_key[usize::from(dictionary::NULL_KEY)] = passes.last().copied().unwrap_or(false);
+        let keys = codes.keys().values();
+        let rows = keys.len();
+        let mask = BooleanBuffer::collect_bool(rows, |row| by_key[usize::from(keys[row])]);
+        let passed = mask.count_set_bits();
+        self.total.add(rows, passed);
+        Ok((passed < rows).then_some(mask))
+    }
+
     /// The rows that survive, without NULLs; None: all of them do, or the filter rests.
     fn evaluate(&mut self, plan: &StagePlan, columns: Vec<ArrayRef>, rows: usize) -> Result<Option<BooleanArray>> {
         if self.resting > 0 {
@@ -338,6 +403,15 @@ impl Stage {
         }
         Ok((passed < rows).then_some(mask))
     }
+}
+
+/// The rows of arrays that are set in `mask`.
+fn filtered(columns: Vec<ArrayRef>, mask: &BooleanArray) -> Result<Vec<ArrayRef>> {
+    if columns.len() == 1 {
+        return Ok(columns.iter().map(|column| filter(column, mask)).collect::<std::result::Result<_, _>>()?);
+    }
+    let mask = FilterBuilder::new(mask).optimize().build();
+    Ok(columns.iter().map(|column| mask.filter(column)).collect::<std::result::Result<_, _>>()?)
 }
 
 /// Decodes some columns of the wanted rows and puts them in their places.

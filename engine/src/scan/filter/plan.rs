@@ -142,7 +142,8 @@ impl FilterPlan {
         // What a row that is not dropped costs for each row that is.
         let rank = |index: &usize| match (self.groups.get(*index), rates.get(*index)) {
             (Some(group), Some(rate)) if rate.passed < rate.seen => {
-                f64::from(STAGE_COST + group.cost) * rate.seen as f64 / (rate.seen - rate.passed) as f64
+                let cost = rate.cost().unwrap_or_else(|| f64::from(STAGE_COST + group.cost));
+                cost * rate.seen as f64 / (rate.seen - rate.passed) as f64
             }
             _ => f64::INFINITY,
         };
