@@ -5,9 +5,9 @@
 
 SHELL := /bin/bash
 CARGO_TARGET_DIR ?= $(HOME)/.cache/pg_fusion/target
-export CARGO_TARGET_DIR PG_CONFIG PG_MAJOR SF KEEP QUERIES RUNS TESTS PARTS PRELOAD FILES RANDOM_QUERIES SEED REWRITE LOCALE ENGINES INGEST DURATION
+export CARGO_TARGET_DIR PG_CONFIG PG_MAJOR SF KEEP QUERIES RUNS TESTS PARTS PRELOAD FILES RANDOM_QUERIES SEED REWRITE LOCALE ENGINES INGEST DURATION SUITES STRESS_SECONDS
 
-.PHONY: all build install installcheck demo test regress diff lint bench bench-ingest microbench start stop psql clean help
+.PHONY: all build install installcheck demo test regress diff stress lint bench bench-ingest microbench start stop psql clean help
 .DEFAULT_GOAL := build
 
 all: build
@@ -28,11 +28,14 @@ demo: ## all of TPC-H natively and in the engine on a private PostgreSQL [SF=0.1
 test: ## all tests, on PostgreSQL 18 and on the distribution's 15 [PARTS="rust 18 15"]
 	@scripts/test.sh
 
-regress: ## the SQL tests on one PostgreSQL [PG_MAJOR=18] [TESTS="setup types"]
+regress: ## the SQL tests on one PostgreSQL [PG_MAJOR=18] [TESTS="setup types"] [SUITES="isolation stress"]
 	@scripts/regress.sh
 
 diff: ## the differential suite on one PostgreSQL, in C and en_US.UTF-8 [FILES="joins cte"] [RANDOM_QUERIES=5000 SEED=7] [REWRITE=1]
 	@SUITES=diff scripts/regress.sh
+
+stress: ## readers that compare beside writers, on one PostgreSQL, so many seconds [DURATION=600] [SEED=7] [PG_MAJOR=15]
+	@SUITES=stress STRESS_SECONDS=$${DURATION:-600} scripts/regress.sh
 
 lint: ## formatting, clippy, dependency and shell checks
 	@scripts/lint.sh

@@ -2,15 +2,17 @@
 # The SQL tests on one PostgreSQL, in a private cluster that is removed afterwards: regress.sh
 #   PG_CONFIG= or PG_MAJOR=  which PostgreSQL
 #   TESTS="a b"              these tests (preloaded) instead of the schedules
-#   SUITES="a b"             these suites instead of all: preload isolation nopreload locale diff
+#   SUITES="a b"             these suites instead of all: preload isolation nopreload locale diff stress
 #   COUNTS=FILE              appends one line "suite passed failed" per suite
 # and for the differential suite
 #   FILES="a b"              these query files of regress/diff instead of all
 #   RANDOM_QUERIES=N SEED=S  so many generated queries, too (default: 300, 9)
 #   REWRITE=1                change the expectations in the files of this checkout to what happened
+# and for the stress
+#   STRESS_SECONDS=N SEED=S  so long (default: 60, before PostgreSQL 18 20), with this seed (default: 1)
 # Suites: regress/schedule with the library preloaded, regress/schedule_isolation the same with isolation specs,
 # regress/schedule_nopreload without it, regress/schedule_locale in en_US.UTF-8 where that locale can be had (isolation to locale
-# are run when the file is there); regress/diff (see regress/README.md) under both locales.
+# are run when the file is there); regress/diff (see regress/README.md) under both locales; the stress under C, preloaded.
 # Database: UTF-8, C locale; server settings: regress/regress.conf.
 # Results are copied to .dev/regress-MAJOR (so that an expected file can be made from them); differences are printed.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -95,7 +97,7 @@ suite() {
 }
 
 # wanted SUITE
-wanted() { [[ " ${SUITES:-preload isolation nopreload locale diff} " == *" $1 "* ]]; }
+wanted() { [[ " ${SUITES:-preload isolation nopreload locale diff stress} " == *" $1 "* ]]; }
 
 # diff_suite LABEL: the differential suite on the running cluster, in a database of its own.
 diff_suite() {
@@ -125,12 +127,28 @@ diff_suite() {
     [ "$failed" = 0 ] || failed_suites=$((failed_suites + 1))
 }
 
+# stress_suite: readers that compare beside writers, in a database of its own. The whole run counts as one test.
+stress_suite() {
+    local log=$collected/stress.log seconds=60 passed=1 failed=0
+    [ "$PG_MAJOR" -ge 18 ] || seconds=20
+    note "PostgreSQL $PG_MAJOR: stress"
+    cluster_psql "$name" -d postgres -qc 'CREATE DATABASE stress TEMPLATE template0'
+    env PGHOST="$(cluster_socket_dir "$name")" PGPORT=$cluster_port PGUSER="$cluster_user" PGDATABASE=stress \
+        "$CARGO_TARGET_DIR/release/fusion_bench" stress --seconds "${STRESS_SECONDS:-$seconds}" --seed "${SEED:-1}" |
+        tee "$log" || passed=0 failed=1
+    show_crashes
+    as_server cat "$work/$name/log" >"$collected/stress.server.log"
+    printf '%s passed %s, failed %s\n' stress: "$passed" "$failed"
+    printf '%s-%s %s %s\n' "$PG_MAJOR" stress "$passed" "$failed" >>"$counts"
+    [ "$failed" = 0 ] || failed_suites=$((failed_suites + 1))
+}
+
 if [ -n "${TESTS:-}" ]; then
     server pg_fusion C
     # shellcheck disable=SC2086
     suite tests "$regress" --no-locale $TESTS
 else
-    if wanted preload || wanted isolation || wanted diff; then
+    if wanted preload || wanted isolation || wanted diff || wanted stress; then
         server pg_fusion C
     fi
     if wanted preload; then
@@ -146,6 +164,9 @@ else
     fi
     if wanted diff; then
         diff_suite diff
+    fi
+    if wanted stress; then
+        stress_suite
     fi
     if wanted nopreload && [ -f "$input/schedule_nopreload" ]; then
         server '' C

@@ -26,6 +26,9 @@ pub const USAGE: &str = "usage:
       --rewrite changes the expectations in the files to what happened, where the answers are equal
   fusion_bench diff --random 1000 [--seed 1]
       the same with generated queries; those that differ are printed, made as short as they get
+  fusion_bench stress [--seconds 60] [--readers 3] [--writers 3] [--seed 1]
+      make tables in the schemas stress and stress_fast (what is there is dropped), change them in every way from several
+      sessions, and compare native and engine in one snapshot from several others
 run, bench and ingest also take [--directory bench/queries/tpch] [--label TEXT] [--results STEM].
 
 The server is reached over the Unix socket in PGHOST, at PGPORT, as PGUSER, in PGDATABASE.";
@@ -39,6 +42,7 @@ pub enum Command {
     Tables,
     Rows(RowsOptions),
     Diff(DiffOptions),
+    Stress(StressOptions),
 }
 
 #[derive(Debug, PartialEq)]
@@ -113,6 +117,16 @@ pub struct DiffOptions {
     pub seed: u64,
 }
 
+#[derive(Debug, PartialEq)]
+pub struct StressOptions {
+    pub seconds: u64,
+    /// Sessions that compare.
+    pub readers: u64,
+    /// Sessions that write.
+    pub writers: u64,
+    pub seed: u64,
+}
+
 /// Every option of every command, at its default or as given.
 struct Given {
     query: QueryOptions,
@@ -127,6 +141,7 @@ struct Given {
     vacuum: u64,
     table: String,
     diff: DiffOptions,
+    stress: StressOptions,
 }
 
 /// The arguments after the program's name.
@@ -165,6 +180,7 @@ pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, String>
         "tables" => Ok(Command::Tables),
         "rows" => Ok(Command::Rows(RowsOptions { table: given.table, scale })),
         "diff" => Ok(Command::Diff(given.diff)),
+        "stress" => Ok(Command::Stress(given.stress)),
         _ => Err(format!("there is no command {command}")),
     }
 }
@@ -195,6 +211,7 @@ impl Default for Given {
                 random: None,
                 seed: 1,
             },
+            stress: StressOptions { seconds: 60, readers: 3, writers: 3, seed: 1 },
         }
     }
 }
@@ -219,6 +236,10 @@ impl Given {
             ("diff", "--files") => self.diff.files = words(&value).map(String::from).collect(),
             ("diff", "--random") => self.diff.random = Some(parse_count(name, &value)?),
             ("diff", "--seed") => self.diff.seed = parse_count(name, &value)?,
+            ("stress", "--seconds") => self.stress.seconds = parse_count(name, &value)?,
+            ("stress", "--readers") => self.stress.readers = parse_sessions(name, &value)?,
+            ("stress", "--writers") => self.stress.writers = parse_sessions(name, &value)?,
+            ("stress", "--seed") => self.stress.seed = parse_count(name, &value)?,
             _ => return Err(format!("{command} has no option {name}")),
         }
         Ok(())
@@ -238,6 +259,14 @@ fn parse_scale(text: &str) -> Result<f64, String> {
 
 fn parse_count(name: &str, text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("{name} {text}: a number from 0 on"))
+}
+
+/// PostgreSQL has 100 connections if not told otherwise.
+fn parse_sessions(name: &str, text: &str) -> Result<u64, String> {
+    text.parse()
+        .ok()
+        .filter(|sessions| (1..=40).contains(sessions))
+        .ok_or_else(|| format!("{name} {text}: a number from 1 to 40"))
 }
 
 fn parse_runs(text: &str) -> Result<usize, String> {
@@ -295,6 +324,10 @@ mod tests {
         else {
             panic!("diff must parse");
         };
+        let Ok(Command::Stress(stress)) = parse_line(&["stress", "--seconds", "20", "--seed", "7"]) else {
+            panic!("stress must parse");
+        };
+        assert_eq!((stress.seconds, stress.seed, stress.readers, stress.writers), (20, 7, 3, 3));
         assert_eq!((options.files.len(), options.random, options.seed, options.rewrite), (2, Some(9), 1, true));
     }
 
@@ -324,6 +357,8 @@ mod tests {
             &["run", "--queries", ""],
             &["run", "--runs", "0"],
             &["diff", "--seed", "x"],
+            &["stress", "--readers", "0"],
+            &["stress", "--random", "5"],
             &["bench", "--engines", "oracle"],
             &["ingest", "--percent", "0"],
             &["tables", "--scale", "1"],

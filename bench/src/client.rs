@@ -53,6 +53,11 @@ impl Answer {
         &self.rows
     }
 
+    /// Adds the rows of the answer's next part, as a cursor gives it.
+    pub fn append(&mut self, part: Answer) {
+        self.rows.extend(part.rows);
+    }
+
     /// The first column of every row, for EXPLAIN and SHOW.
     pub fn lines(&self) -> impl Iterator<Item = String> {
         self.rows.iter().map(|row| match row.first() {

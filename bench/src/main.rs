@@ -1,13 +1,15 @@
 //! `fusion_bench`: loads TPC-H into a private PostgreSQL, runs its queries on the heap tables and on the fusion tables, and
 //! compares the answers byte for byte (`run`: `scripts/demo.sh`); times them beside other engines (`bench`) and while
 //! another session writes (`ingest`: `scripts/bench.sh`). `fusion_bench diff` does the same with the query files of the
-//! differential suite (`regress/diff`), and with generated queries; `scripts/regress.sh` drives that.
+//! differential suite (`regress/diff`), and with generated queries; `fusion_bench stress` compares while other sessions change
+//! the tables in every way. `scripts/regress.sh` drives both.
 //!
 //! Way of a run: `arguments` → `load` (schema, COPY, indexes, VACUUM), or `run`, `bench` or `ingest` (time, compare) → a
 //! table, all of them over `client`, a connection to the Unix socket that `PGHOST` and `PGPORT` name.
 //!
 //! Exit status: 0 when everything was done (`run` and `bench`: every forced query ran in the engine and every answer is the
-//! same; `ingest`: every answer is the same; `diff`: every query did what its file says), 1 when not, 2 for wrong arguments.
+//! same; `ingest`, `stress`: every answer is the same; `diff`: every query did what its file says), 1 when not, 2 for wrong
+//! arguments.
 
 mod answer;
 mod arguments;
@@ -27,6 +29,7 @@ mod rows;
 mod run;
 mod schema;
 mod statistics;
+mod stress;
 
 use std::process::ExitCode;
 
@@ -41,6 +44,7 @@ fn main() -> ExitCode {
         Ok(Command::Tables) => rows::print_tables().map(|()| true),
         Ok(Command::Rows(options)) => rows::print(&options.table, options.scale).map(|()| true),
         Ok(Command::Diff(options)) => diff::run(&options),
+        Ok(Command::Stress(options)) => stress::run(&options),
         Err(message) => {
             eprintln!("error: {message}\n\n{}", arguments::USAGE);
             return ExitCode::from(2);

@@ -9,6 +9,8 @@ mod random;
 mod rewrite;
 mod session;
 
+pub use self::judge::compare;
+
 use std::{
     fs,
     path::{Path, PathBuf},
