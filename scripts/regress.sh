@@ -2,22 +2,25 @@
 # The SQL tests on one PostgreSQL, in a private cluster that is removed afterwards: regress.sh
 #   PG_CONFIG= or PG_MAJOR=  which PostgreSQL
 #   TESTS="a b"              these tests (preloaded) instead of the schedules
-#   SUITES="a b"             these suites instead of all: preload isolation nopreload locale diff stress
+#   SUITES="a b"             these suites instead of all: preload isolation nopreload locale diff stress chaos crash standby
 #   COUNTS=FILE              appends one line "suite passed failed" per suite
 # and for the differential suite
 #   FILES="a b"              these query files of regress/diff instead of all
 #   RANDOM_QUERIES=N SEED=S  so many generated queries, too (default: 300, 9)
 #   REWRITE=1                change the expectations in the files of this checkout to what happened
-# and for the stress
-#   STRESS_SECONDS=N SEED=S  so long (default: 60, before PostgreSQL 18 20), with this seed (default: 1)
+# and for stress and chaos
+#   LONG_SECONDS=N SEED=S    so long (default: 60, before PostgreSQL 18 20), with this seed (default: 1)
 # Suites: regress/schedule with the library preloaded, regress/schedule_isolation the same with isolation specs,
 # regress/schedule_nopreload without it, regress/schedule_locale in en_US.UTF-8 where that locale can be had (isolation to locale
-# are run when the file is there); regress/diff (see regress/README.md) under both locales; the stress under C, preloaded.
+# are run when the file is there); regress/diff (see regress/README.md) under both locales; stress and chaos under C, preloaded;
+# crash (crash.sh) ends processes, standby (standby.sh) has a primary and a standby, each on clusters of its own.
 # Database: UTF-8, C locale; server settings: regress/regress.conf.
 # Results are copied to .dev/regress-MAJOR (so that an expected file can be made from them); differences are printed.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 . "$scripts/postgres.sh"
 . "$scripts/cluster.sh"
+. "$scripts/standby.sh"
+. "$scripts/crash.sh"
 
 "$scripts/build.sh" "${BUILD:-all}"
 "$scripts/install.sh"
@@ -29,12 +32,15 @@ output=$work/$name-output
 collected=$root/.dev/regress-$PG_MAJOR
 counts=${COUNTS:-/dev/null}
 failed_suites=0
+# Lets tests ask for faults (fusion.fault): the engine inherits it from the server.
+export PG_FUSION_FAULTS=1
 
 finish() {
     local rc=$?
     trap - EXIT
     trap '' INT TERM
     cluster_remove "$name" || rc=1
+    standby_remove || rc=1
     rm -rf "$input" "$output"
     exit "$rc"
 }
@@ -44,7 +50,7 @@ trap 'exit 143' TERM
 
 cluster_remove "$name" || true
 rm -rf "$input" "$output" "$collected"
-mkdir -p "$collected"
+mkdir -p "$work" "$collected"
 # The checkout may be closed to the server's user.
 cp -R "$root/regress" "$input"
 # A missing expected file makes pg_regress stop altogether; an empty one fails that test only.
@@ -97,7 +103,7 @@ suite() {
 }
 
 # wanted SUITE
-wanted() { [[ " ${SUITES:-preload isolation nopreload locale diff stress} " == *" $1 "* ]]; }
+wanted() { [[ " ${SUITES:-preload isolation nopreload locale diff stress chaos crash standby} " == *" $1 "* ]]; }
 
 # diff_suite LABEL: the differential suite on the running cluster, in a database of its own.
 diff_suite() {
@@ -127,19 +133,19 @@ diff_suite() {
     [ "$failed" = 0 ] || failed_suites=$((failed_suites + 1))
 }
 
-# stress_suite: readers that compare beside writers, in a database of its own. The whole run counts as one test.
-stress_suite() {
-    local log=$collected/stress.log seconds=60 passed=1 failed=0
+# long_suite LABEL: a command of fusion_bench that runs for a while, stress or chaos, in a database of its own. It counts as one test.
+long_suite() {
+    local label=$1 log=$collected/$1.log seconds=60 passed=1 failed=0
     [ "$PG_MAJOR" -ge 18 ] || seconds=20
-    note "PostgreSQL $PG_MAJOR: stress"
-    cluster_psql "$name" -d postgres -qc 'CREATE DATABASE stress TEMPLATE template0'
-    env PGHOST="$(cluster_socket_dir "$name")" PGPORT=$cluster_port PGUSER="$cluster_user" PGDATABASE=stress \
-        "$CARGO_TARGET_DIR/release/fusion_bench" stress --seconds "${STRESS_SECONDS:-$seconds}" --seed "${SEED:-1}" |
+    note "PostgreSQL $PG_MAJOR: $label"
+    cluster_psql "$name" -d postgres -qc "CREATE DATABASE $label TEMPLATE template0"
+    env PGHOST="$(cluster_socket_dir "$name")" PGPORT=$cluster_port PGUSER="$cluster_user" PGDATABASE="$label" \
+        "$CARGO_TARGET_DIR/release/fusion_bench" "$label" --seconds "${LONG_SECONDS:-$seconds}" --seed "${SEED:-1}" |
         tee "$log" || passed=0 failed=1
     show_crashes
-    as_server cat "$work/$name/log" >"$collected/stress.server.log"
-    printf '%s passed %s, failed %s\n' stress: "$passed" "$failed"
-    printf '%s-%s %s %s\n' "$PG_MAJOR" stress "$passed" "$failed" >>"$counts"
+    as_server cat "$work/$name/log" >"$collected/$label.server.log"
+    printf '%s: passed %s, failed %s\n' "$label" "$passed" "$failed"
+    printf '%s-%s %s %s\n' "$PG_MAJOR" "$label" "$passed" "$failed" >>"$counts"
     [ "$failed" = 0 ] || failed_suites=$((failed_suites + 1))
 }
 
@@ -148,7 +154,7 @@ if [ -n "${TESTS:-}" ]; then
     # shellcheck disable=SC2086
     suite tests "$regress" --no-locale $TESTS
 else
-    if wanted preload || wanted isolation || wanted diff || wanted stress; then
+    if wanted preload || wanted isolation || wanted diff || wanted stress || wanted chaos; then
         server pg_fusion C
     fi
     if wanted preload; then
@@ -166,7 +172,10 @@ else
         diff_suite diff
     fi
     if wanted stress; then
-        stress_suite
+        long_suite stress
+    fi
+    if wanted chaos; then
+        long_suite chaos
     fi
     if wanted nopreload && [ -f "$input/schedule_nopreload" ]; then
         server '' C
@@ -185,6 +194,13 @@ else
         else
             warn "the locale en_US.UTF-8 is not there and cannot be made; schedule_locale and the differential suite under it are left out"
         fi
+    fi
+    if wanted crash; then
+        crash_suite
+    fi
+    if wanted standby; then
+        cluster_remove "$name"
+        standby_suite
     fi
 fi
 [ "$failed_suites" = 0 ] || die "see $collected"

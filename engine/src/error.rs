@@ -6,6 +6,7 @@
 use datafusion::error::DataFusionError;
 use fusion_common::{SqlError, SqlState};
 use std::error::Error as StdError;
+use std::io::ErrorKind;
 
 /// Result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -104,10 +105,18 @@ fn one_to_sql(error: &(dyn StdError + 'static)) -> Option<SqlError> {
     if let Some(error) = error.downcast_ref::<Error>() {
         return own_to_sql(error);
     }
-    if let Some(DataFusionError::ResourcesExhausted(text)) = error.downcast_ref::<DataFusionError>() {
-        return Some(SqlError::new(SqlState::OUT_OF_MEMORY, "out of memory in the engine").with_detail(text.clone()));
+    match error.downcast_ref::<DataFusionError>()? {
+        DataFusionError::ResourcesExhausted(text) => {
+            Some(SqlError::new(SqlState::OUT_OF_MEMORY, "out of memory in the engine").with_detail(text.clone()))
+        }
+        // All that DataFusion reads and writes is what it spills.
+        DataFusionError::IoError(io) => {
+            let is_full = matches!(io.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
+            let state = if is_full { SqlState::DISK_FULL } else { SqlState::IO_ERROR };
+            Some(SqlError::new(state, "could not spill in the engine").with_detail(format!("{io}.")))
+        }
+        _ => None,
     }
-    None
 }
 
 fn own_to_sql(error: &Error) -> Option<SqlError> {

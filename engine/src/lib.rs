@@ -16,10 +16,12 @@
 //! | [`numeric`] | PostgreSQL's numeric payloads |
 //! | [`memory`], [`metrics`], [`log`], [`error`] | limits, figures, lines, errors |
 
+pub mod admission;
 pub mod aggregate;
 pub mod cache;
 pub mod encode;
 pub mod error;
+pub mod fault;
 pub mod function;
 pub mod log;
 pub mod lower;

@@ -1,12 +1,13 @@
 //! `pg_fusion_engine`: started by the supervisor in the data directory.
 //!
 //! ```text
-//! pg_fusion_engine [--socket PATH] [--restarts N] [--threads N] [--memory-limit-mb N] [--cache-size-mb N]
-//!                  [--max-sessions N]
+//! pg_fusion_engine [--socket PATH] [--restarts N] [--last-end TEXT] [--threads N] [--memory-limit-mb N] [--cache-size-mb N]
+//!                  [--temp-dir PATH] [--temp-limit-mb N] [--max-queries N] [--max-sessions N]
 //! ```
 //! Invariants: it never outlives its supervisor – the end of stdin, a pipe from there, ends it at once, and so does the death
 //! signal of the parent; descriptors that a postmaster left open are closed before anything else happens.
 
+use fusion_engine::fault;
 use fusion_engine::log::{self, Level};
 use fusion_engine::server::{Config, Server};
 use rustix::process::Signal;
@@ -71,6 +72,7 @@ fn config(mut args: impl Iterator<Item = String>) -> Result<Config, String> {
         value.parse().map_err(|_| format!("invalid value for {name}: \"{value}\""))
     }
     let mut config = Config::new(fusion_proto::SOCKET_PATH);
+    config.faults = std::env::var_os(fault::ALLOWED).is_some();
     while let Some(name) = args.next() {
         let value = args.next().ok_or_else(|| format!("{name} needs a value"))?;
         match name.as_str() {
@@ -79,6 +81,10 @@ fn config(mut args: impl Iterator<Item = String>) -> Result<Config, String> {
             "--threads" => config.threads = number::<usize>(&name, &value)?.clamp(1, 1024),
             "--memory-limit-mb" => config.memory_limit = number::<usize>(&name, &value)?.saturating_mul(1 << 20),
             "--cache-size-mb" => config.cache_size = number::<usize>(&name, &value)?.saturating_mul(1 << 20),
+            "--temp-dir" => config.temp_dir = Some(value.into()),
+            "--temp-limit-mb" => config.temp_limit = number::<u64>(&name, &value)?.saturating_mul(1 << 20),
+            "--max-queries" => config.max_queries = number(&name, &value)?,
+            "--last-end" => config.last_end = Some(value),
             "--max-sessions" => config.max_sessions = number(&name, &value)?,
             _ => return Err(format!("unknown argument \"{name}\"")),
         }

@@ -5,6 +5,8 @@
 
 use crate::cache::ColumnCache;
 use crate::error::{Error, Result};
+use crate::metrics::Gauge;
+use datafusion::error::DataFusionError;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{
     FairSpillPool, MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation, TrackConsumersPool,
@@ -14,6 +16,7 @@ use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Consumers named in the error of a query that runs out of memory.
 const REPORTED_CONSUMERS: NonZeroUsize = NonZeroUsize::new(3).unwrap();
@@ -99,8 +102,84 @@ impl MemoryPool for SharedPool {
     }
 }
 
-/// The runtime that all queries share, with the memory that `cache` takes, too. `spill` is a folder of the engine alone: what an earlier process left there is removed.
-pub fn runtime(limit: usize, spill: &Path, cache: &Arc<ColumnCache>) -> Result<Arc<RuntimeEnv>> {
+/// The pool of one query: it may take all that is free while it is alone, [`QUERY_PART`] of the limit beside others, so that one query that
+/// cannot spill leaves room for the others.
+#[derive(Debug)]
+struct QueryPool {
+    inner: Arc<dyn MemoryPool>,
+    /// Queries that run.
+    queries: Gauge,
+    used: AtomicUsize,
+}
+
+/// Share of the limit for a query beside others: one part in so many.
+const QUERY_PART: usize = 2;
+
+impl fmt::Display for QueryPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt(f)
+    }
+}
+
+impl MemoryPool for QueryPool {
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+
+    fn register(&self, consumer: &MemoryConsumer) {
+        self.inner.register(consumer);
+    }
+
+    fn unregister(&self, consumer: &MemoryConsumer) {
+        self.inner.unregister(consumer);
+    }
+
+    fn grow(&self, reservation: &MemoryReservation, additional: usize) {
+        self.inner.grow(reservation, additional);
+        self.used.fetch_add(additional, Ordering::Relaxed);
+    }
+
+    fn shrink(&self, reservation: &MemoryReservation, shrink: usize) {
+        self.inner.shrink(reservation, shrink);
+        self.used.fetch_sub(shrink, Ordering::Relaxed);
+    }
+
+    fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> datafusion::error::Result<()> {
+        let share = match self.inner.memory_limit() {
+            MemoryLimit::Finite(limit) if self.queries.get() > 1 => limit / QUERY_PART,
+            _ => usize::MAX,
+        };
+        let used = self.used.load(Ordering::Relaxed);
+        if used.saturating_add(additional) > share {
+            return Err(DataFusionError::ResourcesExhausted(format!(
+                "A query may take {} MB of the engine's memory while others run; this one has {} MB.",
+                share >> 20,
+                used >> 20
+            )));
+        }
+        self.inner.try_grow(reservation, additional)?;
+        self.used.fetch_add(additional, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn reserved(&self) -> usize {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    fn memory_limit(&self) -> MemoryLimit {
+        self.inner.memory_limit()
+    }
+}
+
+/// The runtime of one query; `queries` counts those that run.
+pub fn query_runtime(shared: &RuntimeEnv, queries: Gauge) -> Arc<RuntimeEnv> {
+    let pool = QueryPool { inner: Arc::clone(&shared.memory_pool), queries, used: AtomicUsize::new(0) };
+    Arc::new(RuntimeEnv { memory_pool: Arc::new(pool), ..shared.clone() })
+}
+
+/// The runtime that all queries share, with the memory that `cache` takes, too. `spill` is a folder of the engine alone, for at most `spill_limit` bytes:
+/// what an earlier process left there is removed.
+pub fn runtime(limit: usize, spill: &Path, spill_limit: u64, cache: &Arc<ColumnCache>) -> Result<Arc<RuntimeEnv>> {
     match std::fs::remove_dir_all(spill) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             return Err(Error::Io("remove old spill files", error));
@@ -112,7 +191,9 @@ pub fn runtime(limit: usize, spill: &Path, cache: &Arc<ColumnCache>) -> Result<A
     let inner: Arc<dyn MemoryPool> = Arc::new(pool);
     cache.room().connect(&inner);
     let pool = SharedPool { inner, cache: Arc::clone(cache) };
-    let disk = DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![spill.to_owned()]));
+    let disk = DiskManagerBuilder::default()
+        .with_mode(DiskManagerMode::Directories(vec![spill.to_owned()]))
+        .with_max_temp_directory_size(spill_limit);
     Ok(RuntimeEnvBuilder::new().with_memory_pool(Arc::new(pool)).with_disk_manager_builder(disk).build_arc()?)
 }
 
@@ -125,5 +206,22 @@ mod tests {
         assert_eq!(total_bytes("MemTotal:       16384 kB\nMemFree: 1 kB\n"), Some(16 << 20));
         assert_eq!(total_bytes("MemFree: 1 kB\n"), None);
         assert!(default_limit() > 0);
+    }
+    #[test]
+    fn beside_others_a_query_has_its_share() {
+        let folder = std::env::temp_dir().join(format!("pgf-memory-{}", std::process::id()));
+        let shared = runtime(64 << 20, &folder, u64::MAX, &Arc::new(ColumnCache::new(0))).unwrap();
+        let queries = Gauge::default();
+        queries.increment();
+        let query = query_runtime(&shared, queries.clone());
+        let memory = MemoryConsumer::new("join").register(&query.memory_pool);
+        memory.try_grow(40 << 20).unwrap();
+        queries.increment();
+        assert!(memory.try_grow(1 << 20).is_err(), "it has more than half already");
+        let other = query_runtime(&shared, queries);
+        MemoryConsumer::new("join").register(&other.memory_pool).try_grow(20 << 20).unwrap();
+        drop(memory);
+        assert_eq!((query.memory_pool.reserved(), shared.memory_pool.reserved()), (0, 0));
+        std::fs::remove_dir_all(folder).unwrap();
     }
 }

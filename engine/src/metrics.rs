@@ -3,11 +3,14 @@
 //! The stages have the same names everywhere: messages, EXPLAIN, logs.
 
 use fusion_proto::message::{EngineStatus, QueryMetrics};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Stages of a query, in order.
 pub mod stage {
+    /// Waiting while too many queries run; not told where there was no wait.
+    pub const QUEUE: &str = "queue";
     /// Decoding the plan IR.
     pub const PARSE: &str = "parse";
     /// Binding scans and parameters, lowering to a logical plan.
@@ -29,9 +32,10 @@ pub mod stage {
 pub struct EngineCounters {
     started_at: i64,
     restarts: u32,
+    last_end: Option<String>,
     /// Open sessions.
     pub sessions: Gauge,
-    /// Queries running now.
+    /// Queries running now, or waiting.
     pub queries: Gauge,
     /// Session segments that are mapped.
     pub segments: Gauge,
@@ -39,12 +43,13 @@ pub struct EngineCounters {
 }
 
 impl EngineCounters {
-    /// Of a process that starts now, after `restarts` earlier ones.
-    pub fn new(restarts: u32) -> Self {
+    /// Of a process that starts now, after `restarts` earlier ones, the last of which ended so.
+    pub fn new(restarts: u32, last_end: Option<String>) -> Self {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self {
             started_at: i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX),
             restarts,
+            last_end,
             sessions: Gauge::default(),
             queries: Gauge::default(),
             segments: Gauge::default(),
@@ -57,23 +62,25 @@ impl EngineCounters {
         self.queries_total.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// For the status message.
-    pub fn status(&self) -> EngineStatus {
+    /// For the status message; so many queries wait.
+    pub fn status(&self, waiting: u32) -> EngineStatus {
         EngineStatus {
             pid: std::process::id(),
             started_at: self.started_at,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             restarts: self.restarts,
+            last_end: self.last_end.clone(),
             sessions: self.sessions.get(),
             queries: self.queries.get(),
+            waiting,
             queries_total: self.queries_total.load(Ordering::Relaxed),
         }
     }
 }
 
 /// How many of something there are now.
-#[derive(Debug, Default)]
-pub struct Gauge(AtomicU32);
+#[derive(Clone, Debug, Default)]
+pub struct Gauge(Arc<AtomicU32>);
 
 impl Gauge {
     /// The figure.
@@ -115,6 +122,11 @@ impl QueryCounters {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Rows sent so far.
+    pub fn returned(&self) -> u64 {
+        self.rows_returned.load(Ordering::Relaxed)
+    }
+
     /// Rows sent to the backend.
     pub fn add_returned(&self, rows: u64) {
         self.rows_returned.fetch_add(rows, Ordering::Relaxed);
@@ -135,6 +147,15 @@ impl Default for StageTimer {
 }
 
 impl StageTimer {
+    /// Ends a stage that only some queries have: told if it took a millisecond or more.
+    pub fn end_if_long(&mut self, stage: &str) {
+        if self.since.elapsed() >= Duration::from_millis(1) {
+            self.end(stage);
+        } else {
+            self.since = Instant::now();
+        }
+    }
+
     /// Ends a stage; the next one starts.
     pub fn end(&mut self, stage: &str) {
         let now = Instant::now();

@@ -6,6 +6,7 @@
 //! Invariants: the socket lies in a folder of mode 0700 and has mode 0600; a peer of another operating-system user is hung up
 //! on before a byte is read; a name in the folder always leads to a socket that listens (bound elsewhere, then renamed).
 
+use crate::admission::Admission;
 use crate::cache::ColumnCache;
 use crate::error::{Error, Result};
 use crate::log::{self, Level};
@@ -17,7 +18,6 @@ use std::fs::{self, DirBuilder, Permissions};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -26,6 +26,8 @@ use tokio::runtime::{Builder, Handle, Runtime};
 const SOCKET_THREADS: usize = 1;
 /// Stack of a query thread, bytes: plans are trees, as deep as PostgreSQL's own stack limit lets them be.
 const QUERY_STACK: usize = 16 << 20;
+/// Queries that run at a time, per thread: enough to keep the threads busy while some wait for their backends.
+const QUERIES_PER_THREAD: usize = 8;
 /// Pause after `accept` failed (out of descriptors).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Sessions of one engine, unless configured otherwise.
@@ -38,12 +40,22 @@ pub struct Config {
     pub socket: PathBuf,
     /// How often the supervisor has restarted the engine.
     pub restarts: u32,
+    /// How the one before it ended.
+    pub last_end: Option<String>,
     /// Query threads, and partitions of a plan.
     pub threads: usize,
     /// Memory of all queries and of the column cache, bytes.
     pub memory_limit: usize,
     /// Memory that the column cache may take of it, bytes.
     pub cache_size: usize,
+    /// Where queries spill to, a folder that others may use, too; None: beside the socket.
+    pub temp_dir: Option<PathBuf>,
+    /// Most that all of them may spill, bytes.
+    pub temp_limit: u64,
+    /// Queries that run at a time; 0: so many per thread.
+    pub max_queries: usize,
+    /// Whether tests may ask for faults.
+    pub faults: bool,
     /// Sessions at a time.
     pub max_sessions: u32,
 }
@@ -54,9 +66,14 @@ impl Config {
         Self {
             socket: socket.into(),
             restarts: 0,
+            last_end: None,
             threads: std::thread::available_parallelism().map_or(1, |threads| threads.get()),
             memory_limit: memory::default_limit(),
             cache_size: memory::default_cache_size(),
+            temp_dir: None,
+            temp_limit: u64::MAX,
+            max_queries: 0,
+            faults: false,
             max_sessions: MAX_SESSIONS,
         }
     }
@@ -73,11 +90,10 @@ pub struct Engine {
     pub cache: Arc<ColumnCache>,
     /// Where queries run.
     pub queries: Handle,
+    /// Which queries run.
+    pub admission: Admission,
     /// Figures.
     pub counters: EngineCounters,
-    /// For tests: the next query panics.
-    #[doc(hidden)]
-    pub panic_in_next_query: AtomicBool,
 }
 
 /// A running engine. Dropping it ends all sessions and queries.
@@ -98,7 +114,8 @@ impl Server {
         let folder = folder.map_or_else(|| PathBuf::from("."), Path::to_owned);
         make_private_folder(&folder)?;
         let cache = Arc::new(ColumnCache::new(config.cache_size.min(config.memory_limit)));
-        let runtime = memory::runtime(config.memory_limit, &folder.join("spill"), &cache)?;
+        let spill = spill_folder(&config, &folder)?;
+        let runtime = memory::runtime(config.memory_limit, &spill, config.temp_limit, &cache)?;
         let queries = Builder::new_multi_thread()
             .worker_threads(config.threads.max(1))
             .thread_name("query")
@@ -114,11 +131,14 @@ impl Server {
             .build()
             .map_err(Error::io("start socket threads"))?;
         let engine = Arc::new(Engine {
-            counters: EngineCounters::new(config.restarts),
+            admission: Admission::new(match config.max_queries {
+                0 => QUERIES_PER_THREAD * config.threads.max(1),
+                most => most,
+            }),
+            counters: EngineCounters::new(config.restarts, config.last_end.clone()),
             runtime,
             cache,
             queries: queries.handle().clone(),
-            panic_in_next_query: AtomicBool::new(false),
             config,
         });
         let listener = {
@@ -150,6 +170,13 @@ impl Drop for Server {
             runtime.shutdown_background();
         }
     }
+}
+
+/// The folder for spilled data, this engine's alone: named after the socket's folder where it lies in one that others use.
+fn spill_folder(config: &Config, folder: &Path) -> Result<PathBuf> {
+    let Some(temp) = &config.temp_dir else { return Ok(folder.join("spill")) };
+    let (device, inode) = identity(folder).ok_or_else(|| Error::internal("the socket folder is gone"))?;
+    Ok(temp.join(format!("pg_fusion_spill.{device}.{inode}")))
 }
 
 fn identity(path: &Path) -> Option<(u64, u64)> {

@@ -3,13 +3,14 @@
 mod support;
 
 use fusion_common::{FrameNumber, QueryId};
-use fusion_proto::message::{FromBackend, FromEngine};
+use fusion_proto::message::{Execute, FromBackend, FromEngine};
+use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
-use std::sync::atomic::Ordering;
+use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 use support::heap::Table;
 use support::plans::{self, BOTH, ONE_INT8, execute, scan};
-use support::{Backend, TestEngine, connect, hello};
+use support::{Backend, TestEngine, connect, hello, send};
 
 #[test]
 fn the_socket_is_private() {
@@ -209,8 +210,8 @@ fn a_panic_ends_its_query_and_nothing_else() {
     let engine = TestEngine::start();
     let table = Table::numbered(1_000);
     let mut backend = Backend::open(&engine, 8);
-    engine.engine().panic_in_next_query.store(true, Ordering::Relaxed);
-    let answer = backend.run(execute(1, scan(), &BOTH, &table), &table);
+    let faulty = Execute { fault: Some("exec:panic".to_owned()), ..execute(1, scan(), &BOTH, &table) };
+    let answer = backend.run(faulty, &table);
     assert_eq!(answer.error().sqlstate.as_str(), "XX000");
     assert_eq!(backend.run(execute(2, scan(), &BOTH, &table), &table).tuples.len(), 1_000);
     engine.settles(1, 0);
@@ -232,4 +233,47 @@ fn sessions_run_side_by_side() {
         }
     });
     engine.settles(0, 0);
+}
+
+#[test]
+fn queries_wait_for_their_turn_as_long_as_they_have_patience() {
+    let engine = TestEngine::with(|config| config.max_queries = 1);
+    let table = Table::numbered(1_000);
+    let mut first = Backend::open(&engine, 8);
+    first.lazy = true;
+    first.start(execute(1, scan(), &BOTH, &table), &table);
+    first.step();
+    let mut second = Backend::open(&engine, 8);
+    let impatient = Execute { patience_ms: Some(20), ..execute(1, scan(), &BOTH, &table) };
+    assert_eq!(second.run(impatient, &table).error().sqlstate.as_str(), "53000");
+    second.start(execute(2, scan(), &BOTH, &table), &table);
+    let until = Instant::now() + Duration::from_secs(10);
+    while engine.engine().admission.waiting.get() == 0 {
+        assert!(Instant::now() < until, "the second query does not wait");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    // A query beside an open one of its own session does not wait.
+    first.start(execute(2, scan(), &BOTH, &table), &table);
+    first.lazy = false;
+    first.serve();
+    for query in [2, 1] {
+        assert_eq!(first.finish(QueryId(query)).tuples.len(), 1_000);
+    }
+    assert_eq!(second.finish(QueryId(2)).tuples.len(), 1_000);
+    engine.settles(2, 0);
+}
+
+#[test]
+fn the_supervisor_asks_without_a_session() {
+    let engine = TestEngine::start();
+    let mut socket = UnixStream::connect(engine.socket()).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    send(&mut socket, &FromBackend::Status);
+    let mut bytes = Vec::new();
+    socket.read_to_end(&mut bytes).unwrap();
+    let mut decoder = fusion_proto::codec::Decoder::default();
+    decoder.push(&bytes);
+    let Some(FromEngine::Status(status)) = decoder.take().unwrap() else { panic!("no status") };
+    assert_eq!((status.pid, status.waiting), (std::process::id(), 0));
+    assert_eq!(engine.engine().counters.segments.get(), 0);
 }

@@ -53,8 +53,10 @@ CREATE FUNCTION stat_engine(
     OUT started_at timestamptz,
     OUT version text,
     OUT restarts integer,
+    OUT last_end text,
     OUT sessions integer,
     OUT queries integer,
+    OUT waiting integer,
     OUT queries_total bigint)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'fusion_stat_engine_wrapper'
@@ -70,8 +72,10 @@ COMMENT ON COLUMN stat_engine.pid IS 'operating-system process id';
 COMMENT ON COLUMN stat_engine.started_at IS 'when this engine process started';
 COMMENT ON COLUMN stat_engine.version IS 'version of the engine';
 COMMENT ON COLUMN stat_engine.restarts IS 'how many engine processes its supervisor ran before it';
+COMMENT ON COLUMN stat_engine.last_end IS 'how the engine process before it ended';
 COMMENT ON COLUMN stat_engine.sessions IS 'sessions connected to the engine, this one included';
-COMMENT ON COLUMN stat_engine.queries IS 'queries that run now';
+COMMENT ON COLUMN stat_engine.queries IS 'queries that run now, or wait';
+COMMENT ON COLUMN stat_engine.waiting IS 'queries that wait because fusion.max_queries run';
 COMMENT ON COLUMN stat_engine.queries_total IS 'queries run since the engine started';
 
 GRANT SELECT ON stat_engine TO PUBLIC;

@@ -28,8 +28,10 @@ fn fusion_stat_engine() -> TableIterator<
         name!(started_at, Option<TimestampWithTimeZone>),
         name!(version, String),
         name!(restarts, i32),
+        name!(last_end, Option<String>),
         name!(sessions, i32),
         name!(queries, i32),
+        name!(waiting, i32),
         name!(queries_total, i64),
     ),
 > {
@@ -43,8 +45,10 @@ fn fusion_stat_engine() -> TableIterator<
             TimestampWithTimeZone::try_from(status.started_at - POSTGRES_EPOCH_US).ok(),
             status.version,
             clamp_i32(status.restarts),
+            status.last_end,
             clamp_i32(status.sessions),
             clamp_i32(status.queries),
+            clamp_i32(status.waiting),
             i64::try_from(status.queries_total).unwrap_or(i64::MAX),
         )
     }))

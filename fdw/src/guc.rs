@@ -22,6 +22,11 @@ static ENGINE_PATH: GucSetting<Option<CString>> = GucSetting::<Option<CString>>:
 static ENGINE_THREADS: GucSetting<i32> = GucSetting::<i32>::new(0);
 static MEMORY_LIMIT_MB: GucSetting<i32> = GucSetting::<i32>::new(0);
 
+static TEMP_DIR: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
+static TEMP_LIMIT_MB: GucSetting<i32> = GucSetting::<i32>::new(-1);
+static MAX_QUERIES: GucSetting<i32> = GucSetting::<i32>::new(0);
+static ENGINE_TIMEOUT_MS: GucSetting<i32> = GucSetting::<i32>::new(10_000);
+static FAULT: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static CACHE_SIZE_MB: GucSetting<i32> = GucSetting::<i32>::new(-1);
 
 const MIN_SESSION_MEMORY_KB: i32 = (MIN_SESSION_FRAMES * FRAME_SIZE / 1024) as i32;
@@ -87,6 +92,31 @@ pub fn cache_size_mb() -> Option<u64> {
 pub fn engine_memory_mb() -> u64 {
     let set = u64::try_from(MEMORY_LIMIT_MB.get()).ok().filter(|limit| *limit > 0);
     set.unwrap_or_else(|| pg::process::memory_mb() / 2).max(1)
+}
+
+/// Where queries of the engine spill to; None: the data directory.
+pub fn temp_dir() -> Option<CString> {
+    TEMP_DIR.get().filter(|path| !path.is_empty())
+}
+
+/// Most that all of them may spill, MiB; None: what there is.
+pub fn temp_limit_mb() -> Option<u32> {
+    u32::try_from(TEMP_LIMIT_MB.get()).ok()
+}
+
+/// Queries that run in the engine at a time; 0: eight per thread.
+pub fn max_queries() -> u32 {
+    u32::try_from(MAX_QUERIES.get()).unwrap_or(0)
+}
+
+/// How long the engine may leave the supervisor without an answer; None: for ever.
+pub fn engine_timeout() -> Option<Duration> {
+    u64::try_from(ENGINE_TIMEOUT_MS.get()).ok().filter(|ms| *ms > 0).map(Duration::from_millis)
+}
+
+/// What the next queries of this session are to suffer in an engine that tests have started.
+pub fn fault() -> Option<String> {
+    FAULT.get().filter(|fault| !fault.is_empty()).and_then(|fault| fault.into_string().ok())
 }
 
 /// Defines the settings. Called once, when the library is loaded.
@@ -201,6 +231,52 @@ fn init_engine() {
         i32::MAX,
         GucContext::Sighup,
         GucFlags::UNIT_MB,
+    );
+    GucRegistry::define_string_guc(
+        c"fusion.temp_dir",
+        c"Sets the folder to which queries of the engine spill what does not fit in fusion.memory_limit.",
+        c"Empty: pg_fusion/spill in the data directory. Takes effect when the engine is started next.",
+        &TEMP_DIR,
+        GucContext::Sighup,
+        GucFlags::SUPERUSER_ONLY,
+    );
+    GucRegistry::define_int_guc(
+        c"fusion.temp_limit",
+        c"Sets how much all queries of the engine together may spill.",
+        c"-1 means no limit. Takes effect when the engine is started next.",
+        &TEMP_LIMIT_MB,
+        -1,
+        i32::MAX,
+        GucContext::Sighup,
+        GucFlags::UNIT_MB,
+    );
+    GucRegistry::define_int_guc(
+        c"fusion.max_queries",
+        c"Sets how many queries run in the engine at a time.",
+        c"Others wait for their turn, but not longer than PostgreSQL's own plan is estimated to take. 0 means eight per thread. Takes effect when the engine is started next.",
+        &MAX_QUERIES,
+        0,
+        100_000,
+        GucContext::Sighup,
+        GucFlags::default(),
+    );
+    GucRegistry::define_int_guc(
+        c"fusion.engine_timeout",
+        c"Sets how long the engine may leave its supervisor without an answer before it is killed and started again.",
+        c"0 means for ever.",
+        &ENGINE_TIMEOUT_MS,
+        0,
+        i32::MAX,
+        GucContext::Sighup,
+        GucFlags::UNIT_MS,
+    );
+    GucRegistry::define_string_guc(
+        c"fusion.fault",
+        c"Makes queries fail in an engine that was started for tests.",
+        c"",
+        &FAULT,
+        GucContext::Suset,
+        GucFlags::NO_SHOW_ALL | GucFlags::DISALLOW_IN_FILE,
     );
     // SAFETY: the hook is one of an integer setting.
     unsafe {

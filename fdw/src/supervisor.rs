@@ -11,12 +11,14 @@
 //!   ends the supervisor by SIGQUIT, which closes the pipe.
 //! - The engine is reaped before the next one starts, so that two never share the socket.
 //! - Restarts slow down, to [`LONGEST_PAUSE`], while the engine keeps dying young.
+//! - An engine that does not answer for `fusion.engine_timeout` is killed: its sessions learn of that, and their queries are run by PostgreSQL.
 
 mod engine;
+mod probe;
 
 use crate::error::{OrRaise, Result};
 use crate::pg::{self, bgworker};
-use engine::Engine;
+use engine::{Engine, Start};
 use fusion_common::{SqlError, SqlState};
 use fusion_proto::SOCKET_FOLDER;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
@@ -34,11 +36,11 @@ const START_LOCK: &str = "pg_fusion/start.lock";
 const LOCK_PATIENCE: Duration = Duration::from_millis(500);
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
-/// An engine that died earlier than this died young.
-const YOUNG: Duration = Duration::from_secs(10);
+/// An engine that died earlier than this died young: it is the start that fails, not a query now and then.
+const YOUNG: Duration = Duration::from_secs(1);
 
 /// Pauses before a restart: none at first, then doubling between these.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// The supervisor looks at the engine at least this often.
@@ -125,21 +127,23 @@ struct Supervisor {
     /// Engines that died young, one after the other.
     young_deaths: u32,
     restarts: u32,
+    /// How the last one ended.
+    last_end: Option<String>,
 }
 
 impl Supervisor {
     fn new() -> Self {
-        Self { engine: None, next_start: Instant::now(), young_deaths: 0, restarts: 0 }
+        Self { engine: None, next_start: Instant::now(), young_deaths: 0, restarts: 0, last_end: None }
     }
 
     /// Starts an engine if it is time, relays its log, notices its end.
     fn look(&mut self) {
         if self.engine.is_none() && Instant::now() >= self.next_start {
-            match Engine::start(self.restarts) {
+            match Engine::start(&Start { restarts: self.restarts, last_end: self.last_end.as_deref() }) {
                 Ok(engine) => self.engine = Some(engine),
                 Err(error) => {
-                    let pause = self.schedule(true).as_secs();
-                    pgrx::warning!("could not start the fusion engine: {error}; next attempt in {pause} s");
+                    let pause = self.schedule(true).as_millis();
+                    pgrx::warning!("could not start the fusion engine: {error}; next attempt in {pause} ms");
                 }
             }
         }
@@ -148,11 +152,12 @@ impl Supervisor {
         if let Some(ending) = engine.ending() {
             let (pid, young) = (engine.pid(), engine.age() < YOUNG);
             self.engine = None;
-            self.restarts += 1;
-            match self.schedule(young).as_secs() {
+            self.restarts = self.restarts.saturating_add(1);
+            match self.schedule(young).as_millis() {
                 0 => pgrx::log!("fusion engine (PID {pid}) ended: {ending}; starting it again"),
-                pause => pgrx::log!("fusion engine (PID {pid}) ended: {ending}; starting it again in {pause} s"),
+                pause => pgrx::log!("fusion engine (PID {pid}) ended: {ending}; starting it again in {pause} ms"),
             }
+            self.last_end = Some(ending);
         }
     }
 

@@ -223,14 +223,16 @@ fn a_status_answer_that_nobody_waits_for_is_not_taken_for_the_next() {
     let (mut connection, mut engine) = pair();
     let status = |pid| {
         let version = String::new();
-        let (started_at, restarts, sessions, queries, queries_total) = (0, 0, 0, 0, 0);
+        let (started_at, restarts, sessions, queries, waiting, queries_total) = (0, 0, 0, 0, 0, 0);
         let status = fusion_proto::message::EngineStatus {
             pid,
             started_at,
             version,
             restarts,
+            last_end: None,
             sessions,
             queries,
+            waiting,
             queries_total,
         };
         FromEngine::Status(status)

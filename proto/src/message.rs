@@ -2,7 +2,8 @@
 //!
 //! A session is one connection of one backend. Messages of a direction arrive in order. The first message of a backend
 //! is [`FromBackend::Hello`], the first of the engine [`FromEngine::Welcome`] (with the segment's descriptor attached) or
-//! [`FromEngine::Refused`]; after `Refused` the engine closes.
+//! [`FromEngine::Refused`]; after `Refused` the engine closes. The supervisor, who only wants to know whether the engine is
+//! well, says [`FromBackend::Status`] instead, is answered and opens no session.
 //!
 //! Who owns a frame (rule 3 of the design): all frames belong to the engine at first. `Grant` gives one to the backend
 //! to be filled with pages; `Pages` gives it back. `Tuples` gives one with result rows; `Return` gives it back. When a query
@@ -253,6 +254,10 @@ pub struct Execute {
     pub output: Vec<Attribute>,
     /// Collect the plan's text with metrics into `Done`.
     pub analyze: bool,
+    /// How long it may wait while too many queries run, milliseconds: by then the native plan would be done. None: as long as it takes.
+    pub patience_ms: Option<u32>,
+    /// What the query is to suffer, in tests.
+    pub fault: Option<String>,
 }
 
 /// A heap relation as it is at the start of an execution.
@@ -346,10 +351,14 @@ pub struct EngineStatus {
     pub version: String,
     /// How often the supervisor has restarted it since the server came up.
     pub restarts: u32,
+    /// How the one before it ended.
+    pub last_end: Option<String>,
     /// Open sessions.
     pub sessions: u32,
-    /// Queries running now.
+    /// Queries running now, or waiting.
     pub queries: u32,
+    /// Queries that wait because too many run.
+    pub waiting: u32,
     /// Queries run since the start.
     pub queries_total: u64,
 }

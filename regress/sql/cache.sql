@@ -48,12 +48,13 @@ SELECT * FROM cached('kept', 'SELECT k, v FROM fast.kept WHERE n < 0');
 -- A changed block alone is decoded again; the others are visited only after the map has changed, and not decoded.
 UPDATE kept SET n = -1 WHERE id = 1001;
 SELECT * FROM cached('kept', 'SELECT sum(n) FROM fast.kept');
-SELECT * FROM cached('kept', 'SELECT sum(n) FROM fast.kept');
+-- (Whichever read comes after all snapshots that need the old version prunes the page, and so changes it.)
+SELECT answer, hits + patches AS chunks, misses, blocks <= 1 AS few FROM cached('kept', 'SELECT sum(n) FROM fast.kept');
 -- Columns that were not asked for meanwhile are patched when they are.
-SELECT * FROM cached('kept', 'SELECT sum(k), sum(n) FROM fast.kept');
-SELECT * FROM cached('kept', 'SELECT sum(k), sum(n) FROM fast.kept');
+SELECT answer, hits + patches AS chunks, misses, blocks BETWEEN 1 AND 2 AS few FROM cached('kept', 'SELECT sum(k), sum(n) FROM fast.kept');
+SELECT answer, hits + patches AS chunks, misses, blocks <= 2 AS few FROM cached('kept', 'SELECT sum(k), sum(n) FROM fast.kept');
 VACUUM kept;
-SELECT * FROM cached('kept', 'SELECT sum(k), sum(n) FROM fast.kept');
+SELECT answer, hits + patches AS chunks, misses, blocks <= 2 AS few FROM cached('kept', 'SELECT sum(k), sum(n) FROM fast.kept');
 SELECT * FROM cached('kept', 'SELECT sum(k), sum(n) FROM fast.kept');
 
 -- Deleted rows are gone before VACUUM and after it; rolled-back changes never were.

@@ -5,6 +5,7 @@
 
 use super::RowEncoder;
 use crate::error::Result;
+use crate::fault::{self, Faults};
 use crate::session::query::{QueryHandle, TupleFrameGuard};
 use datafusion::execution::SendableRecordBatchStream;
 use fusion_proto::tuple_frame::{HEADER_SIZE, write_header};
@@ -33,6 +34,7 @@ pub async fn send_rows(
     mut stream: SendableRecordBatchStream,
     mut encoder: RowEncoder,
     handle: &QueryHandle,
+    faults: &Faults,
 ) -> Result<()> {
     let mut filling: Option<Filling> = None;
     loop {
@@ -51,6 +53,9 @@ pub async fn send_rows(
                 handle.send_wide_row(tuple).await?;
                 handle.counters().add_returned(1);
                 continue;
+            }
+            if handle.counters().returned() >= fault::FIRST_ROWS {
+                faults.at(fault::ROWS).await?;
             }
             let open = match &mut filling {
                 Some(open) => open,

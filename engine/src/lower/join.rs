@@ -394,6 +394,7 @@ pub fn outer(
     }
     let left = Left::of(lowering.rel(left, depth)?);
     let right = lowering.rel(right, depth)?;
+    let right = if kind == JoinKind::Mark { unqualified(lowering, right)? } else { right };
     outer_of(lowering, kind, left, right, predicates, depth)
 }
 
@@ -567,6 +568,22 @@ fn outer_of(
 
 /// The fraction of rows that a semi or anti join is expected to keep at least.
 const MIN_FRACTION: f64 = 0.01;
+
+/// The same under names without qualifiers. DataFusion qualifies a mark with the one qualifier of the side that marks, if there is just one, which may be another
+/// one when columns that nobody needs have gone.
+fn unqualified(lowering: &mut Lowering<'_>, relation: Relation) -> Result<Relation> {
+    let Relation { plan, mut columns, estimate } = relation;
+    let mut exprs = Vec::with_capacity(columns.len().max(1));
+    for column in &mut columns {
+        let (expr, reference) = lowering.names.alias(column.expr.clone(), "r");
+        exprs.push(expr);
+        column.expr = reference;
+    }
+    if exprs.is_empty() {
+        exprs.push(lowering.names.alias(lit(true), "r").0);
+    }
+    Ok(Relation { plan: LogicalPlanBuilder::new(plan).project(exprs)?.build()?, columns, estimate })
+}
 
 /// A mark join's result, its mark under a name of its own.
 fn marked(

@@ -7,6 +7,7 @@
 //! | `AggregateStatistics` | it answers count, min and max from statistics, and ours are PostgreSQL's estimates |
 //! | `EliminateCrossJoin` | it takes all inner joins of a component apart and joins them anew in the order of their inputs |
 //!
+//! Joins of all pairs look whether the query was cancelled ([`cancel`]).
 //! `PushDownFilter` is kept from pushing below an aggregate without groups ([`push_down`]). A top-k sort sorts by all that the merge
 //! above it compares ([`whole_order`]).
 //! `JoinSelection` stays, but may not exchange sides ([`join_order`] has chosen them): it only picks between one hash table for all
@@ -17,10 +18,12 @@
 //! functions take their arguments as they are), `CommonSubexprEliminate` (does not move a branch of CASE out of it),
 //! `SingleDistinctToGroupBy`, `EliminateOuterJoin` (needs [`crate::function::StrictFunction`] to be strict, which it is).
 
+pub mod cancel;
 pub mod join_order;
 mod push_down;
 mod whole_order;
 
+use cancel::CancelFlag;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::context::SessionState;
 use datafusion::execution::runtime_env::RuntimeEnv;
@@ -46,8 +49,8 @@ const COLLECT_BYTES: usize = 256 << 20;
 /// where the probed keys are. (TPC-H Q4: half of its time was looking up 57,000 orders among 6 million keys.)
 const MIN_KEY_DENSITY: f64 = 0.008;
 
-/// A session for one query.
-pub fn session_state(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> SessionState {
+/// A session for one query, which ends when `cancel` is set.
+pub fn session_state(config: SessionConfig, runtime: Arc<RuntimeEnv>, cancel: &CancelFlag) -> SessionState {
     let mut config = config;
     let options = config.options_mut();
     // The sides are those of `join_order`.
@@ -61,6 +64,7 @@ pub fn session_state(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> Session
     rules.retain(|rule| !LEFT_OUT.contains(&rule.name()));
     let place = rules.iter().position(|rule| rule.name() == whole_order::BEFORE).unwrap_or(rules.len());
     rules.insert(place, Arc::new(whole_order::WholeOrder));
+    rules.push(Arc::new(cancel::WatchJoins(cancel.clone())));
     let mut logical_rules = Optimizer::default().rules;
     logical_rules.retain(|rule| !LEFT_OUT_LOGICAL.contains(&rule.name()));
     for rule in logical_rules.iter_mut().filter(|rule| rule.name() == push_down::NAME) {

@@ -122,7 +122,7 @@ impl CachedScan {
         match dictionary::encode(&array) {
             Some(codes) => codes,
             None => {
-                various.store(array.len() > 0, Ordering::Relaxed);
+                various.store(!array.is_empty(), Ordering::Relaxed);
                 array
             }
         }

@@ -113,6 +113,11 @@ pub trait PageSource: Send + Sync + fmt::Debug {
         ranges: Vec<RangeRequest>,
         events: &UnboundedSender<RangeEvent>,
     ) -> Result<Vec<u32>>;
+
+    /// 57014 once nobody wants the rows any more.
+    fn check_canceled(&self) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// A heap relation at the start of an execution.

@@ -340,6 +340,8 @@ impl ScanStream {
     }
 
     fn poll_batch(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<RecordBatch>>> {
+        // A task that is aborted goes on until it next waits, which one that finds everything in the cache may not do for long.
+        self.shared.source.check_canceled()?;
         loop {
             if self.remaining == 0 {
                 return Poll::Ready(Ok(None));

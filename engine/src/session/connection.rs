@@ -66,11 +66,16 @@ impl Reader {
 /// Serves one connection to its end.
 pub async fn serve(engine: Arc<Engine>, mut stream: UnixStream) -> Result<()> {
     let mut first = Reader::first(&mut stream);
-    let hello = match tokio::time::timeout(HELLO_TIMEOUT, first.hello()).await {
-        Ok(hello) => hello?,
+    let message = match tokio::time::timeout(HELLO_TIMEOUT, first.message()).await {
+        Ok(message) => message?,
         Err(_) => return Err(unexpected("no hello in time")),
     };
-    let Some(hello) = hello else { return Ok(()) };
+    let hello = match message {
+        Some(FromBackend::Hello(hello)) => hello,
+        Some(FromBackend::Status) => return send_bytes(&mut stream, &status(&engine)).await,
+        Some(_) => return Err(unexpected("a session that does not open with hello")),
+        None => return Ok(()),
+    };
     let decoder = first.decoder;
     if let Some(refusal) = refusal(&engine, &hello) {
         log::line(Level::Warning, &format!("session of backend {} refused: {}", hello.pid, refusal.message));
@@ -113,13 +118,11 @@ impl Reader {
 }
 
 impl First<'_> {
-    async fn hello(&mut self) -> Result<Option<Hello>> {
+    async fn message(&mut self) -> Result<Option<FromBackend>> {
         let mut buffer = [0; 4096];
         loop {
-            match self.decoder.take::<FromBackend>()? {
-                Some(FromBackend::Hello(hello)) => return Ok(Some(hello)),
-                Some(_) => return Err(unexpected("a session that does not open with hello")),
-                None => {}
+            if let Some(message) = self.decoder.take()? {
+                return Ok(Some(message));
             }
             let read = self.stream.read(&mut buffer).await.map_err(Error::io("read from backend"))?;
             if read == 0 {
@@ -128,6 +131,10 @@ impl First<'_> {
             self.decoder.push(buffer.get(..read).unwrap_or_default());
         }
     }
+}
+
+fn status(engine: &Engine) -> FromEngine {
+    FromEngine::Status(engine.counters.status(engine.admission.waiting.get()))
 }
 
 /// Why the engine does not take the session.
@@ -206,7 +213,7 @@ async fn read(session: &Arc<Session>, reader: &mut Reader) -> Result<()> {
             FromBackend::RangeDone { query, range } => session.range_done(query, range)?,
             FromBackend::Return { frame } => session.returned(frame)?,
             FromBackend::Cancel { query } => session.cancel(query),
-            FromBackend::Status => session.send(FromEngine::Status(session.engine.counters.status())),
+            FromBackend::Status => session.send(status(&session.engine)),
             FromBackend::Bye => return Ok(()),
         }
     }

@@ -222,6 +222,11 @@ impl Session {
         Ok(())
     }
 
+    /// Whether the session has another query open than this one.
+    fn has_other_query(&self, query: QueryId) -> bool {
+        self.state().queries.keys().any(|&open| open != query)
+    }
+
     /// Ends a query with its last message.
     fn close_query(&self, query: QueryId, last: FromEngine) {
         let mut state = self.state();

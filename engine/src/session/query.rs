@@ -6,6 +6,7 @@
 use super::Session;
 use crate::error::{Error, Result};
 use crate::metrics::QueryCounters;
+use crate::optimizer::cancel::CancelFlag;
 use crate::scan::{PageBytes, PageSource, RangeEvent, RangeRequest};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
 use fusion_common::{QueryId, ScanId};
@@ -19,6 +20,7 @@ use tokio::sync::{Notify, mpsc};
 pub struct Inbox {
     failure: Mutex<Option<Error>>,
     failed: Notify,
+    canceled: CancelFlag,
     waits_for_frame: AtomicBool,
     frame: Notify,
     memory: MemoryReservation,
@@ -30,6 +32,7 @@ impl Inbox {
         Self {
             failure: Mutex::new(None),
             failed: Notify::new(),
+            canceled: CancelFlag::default(),
             waits_for_frame: AtomicBool::new(false),
             frame: Notify::new(),
             memory: MemoryConsumer::new("wide tuples").register(pool),
@@ -47,7 +50,13 @@ impl Inbox {
     pub fn fail(&self, error: Error) {
         let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
         failure.get_or_insert(error);
+        self.canceled.set();
         self.failed.notify_one();
+    }
+
+    /// Set when the session ends the query: for those who do not wait.
+    pub fn cancel_flag(&self) -> &CancelFlag {
+        &self.canceled
     }
 
     /// Waits until the session ends the query.
@@ -132,6 +141,10 @@ impl PageSource for QueryHandle {
         events: &mpsc::UnboundedSender<RangeEvent>,
     ) -> Result<Vec<u32>> {
         self.session.read_ranges(self.query, scan, ranges, events)
+    }
+
+    fn check_canceled(&self) -> Result<()> {
+        self.inbox.canceled.check()
     }
 }
 

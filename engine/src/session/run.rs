@@ -6,13 +6,15 @@
 
 use super::Session;
 use super::query::{Inbox, QueryHandle};
+use crate::admission::Slot;
 use crate::encode::{self, RowEncoder};
 use crate::error::{Error, Result, panic_text};
+use crate::fault::Faults;
 use crate::log::{self, Level};
 use crate::metrics::{StageTimer, stage};
 use crate::scan::{HeapTable, PageSource};
 use crate::shared::SharedTable;
-use crate::{lower, optimizer};
+use crate::{lower, memory, optimizer};
 use datafusion::catalog::TableProvider;
 use datafusion::execution::context::SessionState;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -28,7 +30,7 @@ use fusion_proto::plan::Plan;
 use futures::StreamExt;
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::time::Duration;
 use tokio::task::JoinHandle;
 
 /// Longest plan text that is sent, bytes.
@@ -113,23 +115,29 @@ async fn watch(handle: QueryHandle, mut work: JoinHandle<Result<FromEngine>>) {
 /// The stages.
 async fn run(handle: &QueryHandle, execute: Execute, kind: Kind) -> Result<FromEngine> {
     let engine = handle.session().engine();
+    let faults = Faults::new(execute.fault.as_deref(), engine.config.faults)?;
     let mut timer = StageTimer::default();
+    let _slot = admit(handle, &execute, kind).await?;
+    timer.end_if_long(stage::QUEUE);
+
     let plan: Plan = codec::from_bytes(&execute.plan)?;
+    faults.at(stage::PARSE).await?;
     timer.end(stage::PARSE);
 
-    if engine.panic_in_next_query.swap(false, Ordering::Relaxed) {
-        panic!("asked for by a test");
-    }
     let tables = bind_scans(handle, &plan, &execute)?;
     let lowered = lower::lower(&plan, &execute.params, &tables)?;
+    faults.at(stage::BIND).await?;
     timer.end(stage::BIND);
 
     let config = SessionConfig::new().with_target_partitions(engine.config.threads).with_batch_size(BATCH_ROWS);
-    let state = optimizer::session_state(config, Arc::clone(&engine.runtime));
+    let runtime = memory::query_runtime(&engine.runtime, engine.counters.queries.clone());
+    let state = optimizer::session_state(config, runtime, handle.inbox().cancel_flag());
     let logical = state.optimize(&lowered.plan)?;
+    faults.at(stage::OPTIMIZE).await?;
     timer.end(stage::OPTIMIZE);
 
     let physical = translate(&state, &logical).await?;
+    faults.at(stage::TRANSLATE).await?;
     timer.end(stage::TRANSLATE);
     if kind == Kind::Explain {
         let mut plan = without_metrics(physical.as_ref());
@@ -149,9 +157,11 @@ async fn run(handle: &QueryHandle, execute: Execute, kind: Kind) -> Result<FromE
     }
 
     let (stream, encoder) = begin(&physical, state.task_ctx(), &lowered.output, &execute)?;
+    faults.at(stage::BEGIN).await?;
     timer.end(stage::BEGIN);
 
-    encode::send_rows(stream, encoder, handle).await?;
+    faults.at(stage::EXEC).await?;
+    encode::send_rows(stream, encoder, handle, &faults).await?;
     timer.end(stage::EXEC);
 
     let text = if execute.analyze {
@@ -162,9 +172,19 @@ async fn run(handle: &QueryHandle, execute: Execute, kind: Kind) -> Result<FromE
         String::new()
     };
     drop(physical);
+    faults.at(stage::END).await?;
     timer.end(stage::END);
     let metrics = Box::new(timer.finish(handle.counters(), text));
     Ok(FromEngine::Done { query: handle.id(), metrics })
+}
+
+/// Waits until the query may run.
+async fn admit(handle: &QueryHandle, execute: &Execute, kind: Kind) -> Result<Slot> {
+    let admission = &handle.session().engine().admission;
+    if kind == Kind::Explain || handle.session().has_other_query(handle.id()) {
+        return Ok(admission.enter_nested());
+    }
+    admission.enter(execute.patience_ms.map(|ms| Duration::from_millis(ms.into()))).await
 }
 
 /// One table per scan of the plan.

@@ -46,6 +46,7 @@ impl TestEngine {
         let mut config = Config::new(folder.join("pg_fusion/engine.sock"));
         config.threads = 2;
         config.memory_limit = 64 << 20;
+        config.faults = true;
         configure(&mut config);
         Self { server: Some(Server::start(config).unwrap()), folder }
     }

@@ -32,6 +32,7 @@ use fusion_proto::message::CacheQuestion;
 use leaves::Leaves;
 use native::NativeQuery;
 use pgrx::{PgLogLevel, pg_guard, pg_sys};
+use plan::PlanCost;
 use std::cell::{Cell, RefCell};
 
 /// Where a query runs.
@@ -259,7 +260,7 @@ unsafe fn choose(
     parse: *mut pg_sys::Query,
     native: &NativeQuery,
     native_stmt: *mut pg_sys::PlannedStmt,
-) -> Result<(Translation, f64), Refused> {
+) -> Result<(Translation, PlanCost), Refused> {
     let unwanted = |reason: &str| Refused::Unwanted(reason.to_owned());
     usable().map_err(|Refusal(reason)| Refused::Unwanted(reason))?;
     // SAFETY: a statement that was just planned.
@@ -293,8 +294,8 @@ struct Weighed {
     favours_engine: bool,
     /// Time in the engine with its columns cached, nanoseconds.
     time: f64,
-    /// The same in PostgreSQL's units, for EXPLAIN and for the plans around.
-    cost: f64,
+    /// For the plan that is made.
+    cost: PlanCost,
 }
 
 /// Compares how long a statement takes natively and in the engine.
@@ -310,7 +311,10 @@ unsafe fn weigh(native_stmt: *mut pg_sys::PlannedStmt, translation: &Translation
     Weighed {
         favours_engine: guc::force() || estimate.favours_engine(may_cache(translation), || cached_share(translation)),
         time: estimate.warm,
-        cost: native_cost * estimate.warm / estimate.native.max(1.0),
+        cost: PlanCost {
+            total: native_cost * estimate.warm / estimate.native.max(1.0),
+            native_ms: estimate.native / 1e6,
+        },
     }
 }
 

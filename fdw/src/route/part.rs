@@ -59,7 +59,7 @@ struct Alone {
     native_stmt: *mut pg_sys::PlannedStmt,
     server: pg_sys::Oid,
     translation: Translation,
-    cost: f64,
+    cost: plan::PlanCost,
     /// Nanoseconds in the engine with its columns cached, estimated.
     time: f64,
 }

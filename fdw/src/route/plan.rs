@@ -32,6 +32,17 @@ pub struct Private {
     pub reason: Option<String>,
     /// It is read more than once: rows are kept.
     pub keep: bool,
+    /// How long the native plan is estimated to take, milliseconds.
+    pub native_ms: f64,
+}
+
+/// What a query is estimated to take.
+#[derive(Clone, Copy, Debug)]
+pub struct PlanCost {
+    /// In the engine, in PostgreSQL's units: for EXPLAIN and for the plans around.
+    pub total: f64,
+    /// In PostgreSQL, milliseconds.
+    pub native_ms: f64,
 }
 
 /// A heap relation of the plan.
@@ -48,7 +59,14 @@ pub struct PrivateRelation {
 impl Private {
     /// Of a scan that always runs natively.
     pub fn native(reason: String) -> Self {
-        Self { plan: Vec::new(), relations: Vec::new(), params: Vec::new(), reason: Some(reason), keep: false }
+        Self {
+            plan: Vec::new(),
+            relations: Vec::new(),
+            params: Vec::new(),
+            reason: Some(reason),
+            keep: false,
+            native_ms: 0.0,
+        }
     }
 
     /// Of a translated query.
@@ -65,6 +83,7 @@ impl Private {
             params: translation.params.iter().map(|&param| unsafe { planner::expression_type(param) }).collect(),
             reason: None,
             keep: false,
+            native_ms: 0.0,
         })
     }
 
@@ -109,12 +128,14 @@ pub unsafe fn engine_statement(
     native_stmt: *mut pg_sys::PlannedStmt,
     server: pg_sys::Oid,
     translation: Translation,
-    cost: f64,
+    cost: PlanCost,
     args: PlannerArgs,
 ) -> Result<*mut pg_sys::PlannedStmt> {
     // SAFETY: as the caller's; all nodes made here are fresh.
     unsafe {
-        let output = Output { columns: result_columns(parse, &translation, true), keep: false };
+        let mut columns = result_columns(parse, &translation, true);
+        like_native(&mut columns, native_stmt);
+        let output = Output { columns, keep: false };
         let mut top = engine_plan(parse, &translation, output, native_stmt, server, cost)?;
         const CURSOR_OPT_SCROLL: i32 = 0x0002;
         if args.cursor_options & CURSOR_OPT_SCROLL != 0 {
@@ -139,7 +160,7 @@ pub unsafe fn insert_statement(
     select: *mut pg_sys::Query,
     native_stmt: *mut pg_sys::PlannedStmt,
     server: pg_sys::Oid,
-    (translation, cost): (Translation, f64),
+    (translation, cost): (Translation, PlanCost),
 ) -> Result<Option<*mut pg_sys::PlannedStmt>> {
     // SAFETY: as the caller's.
     unsafe {
@@ -161,7 +182,7 @@ pub unsafe fn part_plan(
     translation: &Translation,
     native_stmt: *mut pg_sys::PlannedStmt,
     server: pg_sys::Oid,
-    cost: f64,
+    cost: PlanCost,
 ) -> Result<*mut pg_sys::Plan> {
     // SAFETY: as the caller's.
     unsafe {
@@ -180,7 +201,7 @@ unsafe fn engine_plan(
     output: Output,
     native_stmt: *mut pg_sys::PlannedStmt,
     server: pg_sys::Oid,
-    cost: f64,
+    cost: PlanCost,
 ) -> Result<*mut pg_sys::Plan> {
     // SAFETY: `native_stmt` is the native plan of the translated query.
     unsafe {
@@ -189,9 +210,9 @@ unsafe fn engine_plan(
             Some(_) => below_sort(native_stmt, &QueryRef::copy(parse).order_by()),
             None => native_stmt,
         };
-        let scan = foreign_scan(translation, fallback, &output, server)?;
-        (*scan).scan.plan.startup_cost = cost;
-        (*scan).scan.plan.total_cost = cost;
+        let scan = foreign_scan(translation, fallback, &output, server, cost.native_ms)?;
+        (*scan).scan.plan.startup_cost = cost.total;
+        (*scan).scan.plan.total_cost = cost.total;
         (*scan).scan.plan.plan_rows = (*native_plan).plan_rows;
         (*scan).scan.plan.plan_width = (*native_plan).plan_width;
         Ok(match &translation.post_sort {
@@ -278,6 +299,24 @@ unsafe fn result_columns(parse: *mut pg_sys::Query, translation: &Translation, p
         .collect()
 }
 
+/// Gives result columns the type modifiers that clients see of the native plan: that of a set operation's column may be its first side's.
+///
+/// # Safety
+/// `native_stmt` is a planned statement of the same query.
+unsafe fn like_native(columns: &mut [ResultColumn], native_stmt: *mut pg_sys::PlannedStmt) {
+    // SAFETY: as the caller's; a plan's target list holds TargetEntry nodes.
+    unsafe {
+        let targets = PgList::<pg_sys::TargetEntry>::from_pg((*(*native_stmt).planTree).targetlist);
+        let shown = targets.iter_ptr().filter(|&target| !(*target).resjunk);
+        for (column, target) in columns.iter_mut().zip(shown) {
+            let ty = planner::expression_type((*target).expr);
+            if ty.oid == column.ty.oid {
+                column.ty.typmod = ty.typmod;
+            }
+        }
+    }
+}
+
 /// References to columns of the plan below (`varno` OUTER_VAR) or of the scan tuple (INDEX_VAR).
 unsafe fn references(columns: &[ResultColumn], varno: i32) -> *mut pg_sys::List {
     let mut list = PgList::<pg_sys::TargetEntry>::new();
@@ -297,6 +336,7 @@ unsafe fn foreign_scan(
     native_stmt: *mut pg_sys::PlannedStmt,
     Output { columns, keep }: &Output,
     server: pg_sys::Oid,
+    native_ms: f64,
 ) -> Result<*mut pg_sys::ForeignScan> {
     let mut scan_tlist = PgList::<pg_sys::TargetEntry>::new();
     let mut params = PgList::<pg_sys::Expr>::new();
@@ -308,7 +348,7 @@ unsafe fn foreign_scan(
         for &param in &translation.params {
             params.push(planner::plan_expression(param));
         }
-        let private = Private { keep: *keep, ..Private::new(translation)? }.to_list(native_stmt)?;
+        let private = Private { keep: *keep, native_ms, ..Private::new(translation)? }.to_list(native_stmt)?;
         let scan = pg_sys::make_foreignscan(
             references(columns, pg_sys::INDEX_VAR),
             std::ptr::null_mut(),

@@ -6,6 +6,7 @@
 use super::rows::Rows;
 use crate::error::Result;
 use crate::feed::{Feed, Range};
+use crate::guc;
 use crate::pg::tuple;
 use crate::route::plan::{Private, PrivateRelation};
 use crate::session::{self, Event, Frame, Query, Request};
@@ -26,6 +27,9 @@ pub struct EngineRun {
     returned_rows: bool,
     ended: bool,
 }
+
+/// The shortest time for which a query waits for its turn, milliseconds.
+const LEAST_PATIENCE_MS: u32 = 100;
 
 /// The request for a plan, and the open feeds of its relations.
 ///
@@ -55,7 +59,9 @@ pub unsafe fn request(
             }
         }
     }
-    let request = Request { plan: private.plan.clone(), params, scans, output: output.to_vec(), analyze };
+    // As long as PostgreSQL would take, so that a query that does not get its turn takes twice that at most.
+    let patience_ms = (guc::fallback() && !guc::force()).then(|| (private.native_ms as u32).max(LEAST_PATIENCE_MS));
+    let request = Request { plan: private.plan.clone(), params, scans, output: output.to_vec(), analyze, patience_ms };
     Ok((request, feeds))
 }
 

@@ -20,7 +20,7 @@ mod connect;
 mod connection;
 
 use crate::error::Result;
-use crate::pg;
+use crate::{guc, pg};
 use connection::{Connection, Delivery};
 use fusion_common::{Attribute, BlockNumber, Oid, QueryId, ScanId, SqlError, SqlState};
 use fusion_proto::message::{
@@ -56,12 +56,14 @@ pub struct Request {
     pub output: Vec<Attribute>,
     /// Collect the plan's text with metrics into `Done`.
     pub analyze: bool,
+    /// How long it may wait while too many queries run, milliseconds; None: as long as it takes.
+    pub patience_ms: Option<u32>,
 }
 
 impl Request {
     fn with_id(self, query: QueryId) -> Box<Execute> {
-        let Self { plan, params, scans, output, analyze } = self;
-        Box::new(Execute { query, plan, params, scans, output, analyze })
+        let Self { plan, params, scans, output, analyze, patience_ms } = self;
+        Box::new(Execute { query, plan, params, scans, output, analyze, patience_ms, fault: guc::fault() })
     }
 }
 

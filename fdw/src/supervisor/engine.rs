@@ -3,6 +3,7 @@
 //! Invariants: a started [`Engine`] is reaped by [`Engine::ending`] or by [`Engine::stop`]; its log is read without blocking, and a
 //! line longer than [`MAX_LINE`] is cut; whatever the engine writes becomes at most a WARNING.
 
+use super::probe::Probe;
 use crate::{guc, pg};
 use fusion_proto::SOCKET_PATH;
 use rustix::io::Errno;
@@ -39,11 +40,23 @@ pub struct Engine {
     /// The start of a line whose end has not come yet.
     line: Vec<u8>,
     started: Instant,
+    probe: Probe,
+    /// For how long it did not answer, if it was killed for that.
+    hung: Option<Duration>,
+}
+
+/// What an engine is told of those before it.
+#[derive(Debug)]
+pub struct Start<'a> {
+    /// How many ran under this supervisor.
+    pub restarts: u32,
+    /// How the last one ended.
+    pub last_end: Option<&'a str>,
 }
 
 impl Engine {
-    /// Starts the engine; `restarts` is how many ran before it under this supervisor.
-    pub fn start(restarts: u32) -> Result<Self, String> {
+    /// Starts the engine.
+    pub fn start(start: &Start<'_>) -> Result<Self, String> {
         let program = program()?;
         // No engine of ours runs now, so a socket that is there is a dead one's.
         match fs::remove_file(SOCKET_PATH) {
@@ -55,10 +68,16 @@ impl Engine {
         let mut command = Command::new(&program);
         command
             .args(["--socket", SOCKET_PATH])
-            .args(["--restarts", &restarts.to_string()])
+            .args(["--restarts", &start.restarts.to_string()])
+            .args(start.last_end.iter().flat_map(|end| ["--last-end", end]))
             .args(["--threads", &threads().to_string()])
             .args(["--memory-limit-mb", &guc::engine_memory_mb().to_string()])
             .args(["--cache-size-mb", &cache_size_mb().to_string()])
+            .args(["--max-queries", &guc::max_queries().to_string()])
+            .args(guc::temp_limit_mb().iter().flat_map(|limit| ["--temp-limit-mb".to_owned(), limit.to_string()]))
+            .args(
+                guc::temp_dir().iter().flat_map(|path| [OsStr::new("--temp-dir"), OsStr::from_bytes(path.as_bytes())]),
+            )
             .env_remove("RUST_BACKTRACE")
             .env_remove("RUST_LIB_BACKTRACE")
             .stdin(Stdio::piped())
@@ -67,7 +86,7 @@ impl Engine {
         die_with_parent(&mut command);
         let mut child = command.spawn().map_err(|error| format!("\"{}\": {error}", program.display()))?;
         let log = child.stderr.take();
-        let engine = Self { child, log, line: Vec::new(), started: Instant::now() };
+        let engine = Self { child, log, line: Vec::new(), started: Instant::now(), probe: Probe::new(), hung: None };
         if let Some(log) = &engine.log {
             rustix::io::ioctl_fionbio(log, true).map_err(|errno| format!("pipe: {errno}"))?;
         }
@@ -107,14 +126,30 @@ impl Engine {
         }
     }
 
-    /// How it ended, if it has; the rest of its log is relayed first.
+    /// How it ended, if it has; the rest of its log is relayed first. One that does not answer is killed.
     pub fn ending(&mut self) -> Option<String> {
+        if let (None, Some(patience)) = (self.hung, guc::engine_timeout()) {
+            let silent = self.probe.look();
+            if silent >= patience {
+                pgrx::warning!(
+                    "fusion engine (PID {}) has not answered for {} ms, killing it",
+                    self.pid(),
+                    silent.as_millis()
+                );
+                self.hung = Some(silent);
+                // If it is gone already, it is reaped below.
+                let _ = self.child.kill();
+            }
+        }
         match self.child.try_wait() {
             Ok(None) => None,
             Ok(Some(status)) => {
                 self.relay();
                 self.end_log();
-                Some(status.to_string())
+                Some(match self.hung {
+                    Some(silent) => format!("killed, as it had not answered for {} ms", silent.as_millis()),
+                    None => status.to_string(),
+                })
             }
             Err(error) => Some(format!("could not be waited for: {error}")),
         }

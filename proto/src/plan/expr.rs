@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// A typed expression.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 pub struct Expr {
     /// Result type, as PostgreSQL's `exprType`, `exprTypmod`, `exprCollation` give it.
     pub ty: TypeRef,
@@ -106,6 +107,7 @@ pub enum CompareOp {
 
 /// A constant or parameter value, in the engine's form of its type (see [`ColumnType`]).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 pub enum Value {
     /// bool.
     Bool(bool),

@@ -6,6 +6,7 @@
 //!
 //! Invariant: whatever stands in a plan has PostgreSQL's meaning exactly; the translation refuses what it cannot say.
 
+pub mod depth;
 mod display;
 pub mod expr;
 pub mod function;

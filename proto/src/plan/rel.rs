@@ -71,6 +71,7 @@ pub struct ColumnStats {
 
 /// A relational operator.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 pub enum Rel {
     /// All columns of a [`ScanDef`].
     Scan {

@@ -283,7 +283,7 @@ pub fn run_within(
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
         let error = |error| SqlError::from(crate::Error::from(error));
-        let state = session_state(SessionConfig::new().with_target_partitions(2), environment);
+        let state = session_state(SessionConfig::new().with_target_partitions(2), environment, &Default::default());
         let logical = state.optimize(&plan).map_err(error)?;
         let physical = state.query_planner().create_physical_plan(&logical, &state).await.map_err(error)?;
         let mut text = displayable(physical.as_ref()).indent(false).to_string();
