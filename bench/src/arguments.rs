@@ -21,6 +21,10 @@ pub const USAGE: &str = "usage:
       print the TPC-H tables, a line each: name, tabulator, column definitions
   fusion_bench rows --table lineitem [--scale 0.1]
       print the rows of one, values separated by |
+  fusion_bench chaos [--seconds 60] [--clients 16] [--kill 2] [--calm] [--seed 1]
+      make tables in the schemas chaos and chaos_fast (what is there is dropped), run queries natively and in the engine in
+      one snapshot from many sessions and compare, while others write, the engine is killed every so many seconds (0: never)
+      and the sessions are cancelled and terminated at random (--calm: they are not)
   fusion_bench diff [--directory regress/diff] [--files 'joins windows'] [--rewrite]
       run the query files of the differential suite natively and in the engine, and compare;
       --rewrite changes the expectations in the files to what happened, where the answers are equal
@@ -39,6 +43,7 @@ pub enum Command {
     Run(RunOptions),
     Bench(BenchOptions),
     Ingest(IngestOptions),
+    Chaos(ChaosOptions),
     Tables,
     Rows(RowsOptions),
     Diff(DiffOptions),
@@ -99,6 +104,18 @@ pub struct IngestOptions {
     pub vacuum: u64,
 }
 
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChaosOptions {
+    pub seconds: u64,
+    /// Sessions that query.
+    pub clients: u64,
+    /// Seconds between two deaths of the engine; 0: it lives.
+    pub kill: u64,
+    /// Whether backends are cancelled and terminated.
+    pub strikes: bool,
+    pub seed: u64,
+}
+
 #[derive(Debug, PartialEq)]
 pub struct RowsOptions {
     pub table: String,
@@ -139,6 +156,7 @@ struct Given {
     seconds: u64,
     percent: f64,
     vacuum: u64,
+    chaos: ChaosOptions,
     table: String,
     diff: DiffOptions,
     stress: StressOptions,
@@ -152,6 +170,7 @@ pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, String>
     while let Some(name) = arguments.next() {
         match (command.as_str(), name.as_str()) {
             ("run", "--native-only") => given.native_only = true,
+            ("chaos", "--calm") => given.chaos.strikes = false,
             ("diff", "--rewrite") => given.diff.rewrite = true,
             _ => {
                 let value = arguments.next().ok_or_else(|| format!("{name} needs a value"))?;
@@ -177,6 +196,7 @@ pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, String>
             percent: given.percent,
             vacuum: given.vacuum,
         })),
+        "chaos" => Ok(Command::Chaos(given.chaos)),
         "tables" => Ok(Command::Tables),
         "rows" => Ok(Command::Rows(RowsOptions { table: given.table, scale })),
         "diff" => Ok(Command::Diff(given.diff)),
@@ -203,6 +223,7 @@ impl Default for Given {
             seconds: 120,
             percent: 1.0,
             vacuum: 30,
+            chaos: ChaosOptions { seconds: 60, clients: 16, kill: 2, strikes: true, seed: 1 },
             table: String::from("lineitem"),
             diff: DiffOptions {
                 directory: PathBuf::from("regress/diff"),
@@ -231,6 +252,10 @@ impl Given {
             ("ingest", "--seconds") => self.seconds = parse_count(name, &value)?,
             ("ingest", "--percent") => self.percent = parse_percent(&value)?,
             ("ingest", "--vacuum") => self.vacuum = parse_count(name, &value)?.max(1),
+            ("chaos", "--seconds") => self.chaos.seconds = parse_count(name, &value)?,
+            ("chaos", "--clients") => self.chaos.clients = parse_count(name, &value)?.clamp(1, 200),
+            ("chaos", "--kill") => self.chaos.kill = parse_count(name, &value)?,
+            ("chaos", "--seed") => self.chaos.seed = parse_count(name, &value)?,
             ("rows", "--table") => self.table = value,
             ("diff", "--directory") => self.diff.directory = PathBuf::from(value),
             ("diff", "--files") => self.diff.files = words(&value).map(String::from).collect(),
@@ -342,6 +367,14 @@ mod tests {
             panic!("ingest must parse");
         };
         assert_eq!((options.seconds, options.percent, options.vacuum), (5, 1.0, 1));
+    }
+
+    #[test]
+    fn chaos_may_be_calm() {
+        let Ok(Command::Chaos(options)) = parse_line(&["chaos", "--calm", "--kill", "0", "--clients", "200"]) else {
+            panic!("chaos must parse");
+        };
+        assert_eq!((options.strikes, options.kill, options.clients, options.seconds), (false, 0, 200, 60));
     }
 
     #[test]

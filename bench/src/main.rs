@@ -7,6 +7,8 @@
 //! Way of a run: `arguments` → `load` (schema, COPY, indexes, VACUUM), or `run`, `bench` or `ingest` (time, compare) → a
 //! table, all of them over `client`, a connection to the Unix socket that `PGHOST` and `PGPORT` name.
 //!
+//! `chaos` does the same while the engine is killed and backends are struck down (`scripts/regress.sh`).
+//!
 //! Exit status: 0 when everything was done (`run` and `bench`: every forced query ran in the engine and every answer is the
 //! same; `ingest`, `stress`: every answer is the same; `diff`: every query did what its file says), 1 when not, 2 for wrong
 //! arguments.
@@ -15,6 +17,7 @@ mod answer;
 mod arguments;
 mod bench;
 mod cache;
+mod chaos;
 mod chart;
 mod client;
 mod diff;
@@ -41,6 +44,7 @@ fn main() -> ExitCode {
         Ok(Command::Run(options)) => run::run(&options),
         Ok(Command::Bench(options)) => bench::run(&options),
         Ok(Command::Ingest(options)) => ingest::run(&options),
+        Ok(Command::Chaos(options)) => chaos::run(&options),
         Ok(Command::Tables) => rows::print_tables().map(|()| true),
         Ok(Command::Rows(options)) => rows::print(&options.table, options.scale).map(|()| true),
         Ok(Command::Diff(options)) => diff::run(&options),
