@@ -5,9 +5,9 @@
 
 SHELL := /bin/bash
 CARGO_TARGET_DIR ?= $(HOME)/.cache/pg_fusion/target
-export CARGO_TARGET_DIR PG_CONFIG PG_MAJOR SF KEEP QUERIES RUNS TESTS PARTS PRELOAD FILES RANDOM_QUERIES SEED REWRITE LOCALE ENGINES INGEST DURATION SUITES STRESS_SECONDS
+export CARGO_TARGET_DIR PG_CONFIG PG_MAJOR SF KEEP QUERIES RUNS TESTS PARTS PRELOAD FILES RANDOM_QUERIES SEED REWRITE LOCALE ENGINES INGEST DURATION SUITES LONG_SECONDS
 
-.PHONY: all build install installcheck demo test regress diff stress lint bench bench-ingest microbench start stop psql clean help
+.PHONY: all build install installcheck demo test regress diff stress chaos lint bench bench-ingest microbench start stop psql clean help
 .DEFAULT_GOAL := build
 
 all: build
@@ -35,7 +35,10 @@ diff: ## the differential suite on one PostgreSQL, in C and en_US.UTF-8 [FILES="
 	@SUITES=diff scripts/regress.sh
 
 stress: ## readers that compare beside writers, on one PostgreSQL, so many seconds [DURATION=600] [SEED=7] [PG_MAJOR=15]
-	@SUITES=stress STRESS_SECONDS=$${DURATION:-600} scripts/regress.sh
+	@SUITES=stress LONG_SECONDS=$${DURATION:-600} scripts/regress.sh
+
+chaos: ## checked queries while the engine is killed and backends are struck down, on one PostgreSQL, so many seconds [DURATION=600] [SEED=7] [PG_MAJOR=15]
+	@SUITES=chaos LONG_SECONDS=$${DURATION:-600} scripts/regress.sh
 
 lint: ## formatting, clippy, dependency and shell checks
 	@scripts/lint.sh

@@ -81,3 +81,6 @@ SELECT 0 AS a, NULL::int AS b FROM l UNION ALL SELECT last, 7 FROM changed ORDER
 SELECT k, 2 AS b FROM l UNION ALL SELECT k, 1 FROM r UNION ALL SELECT w, 0 FROM m ORDER BY 1, 2 LIMIT 30;
 -- ordered
 SELECT k, s FROM l WHERE s = 's3' UNION ALL SELECT k, s FROM r WHERE s = 's1' ORDER BY 1, 2 LIMIT 4;
+-- What clients see of the types: the modifier is the first side's where PostgreSQL takes it from there.
+SELECT 1::float8 AS c0, t1.s AS c1, t1.s AS c2, NULL::int AS c3 FROM r t1 INTERSECT SELECT 0.125::float8, t2.t, t2.t, NULL::int FROM zero t2;
+SELECT NULL::numeric(20,4) AS c0, t1.k AS c1, t1.s AS c2 FROM r t1 EXCEPT SELECT t24.n, NULL::int, t25.w FROM nulls t24 JOIN dup t25 ON true;

@@ -127,3 +127,7 @@ SELECT id FROM txt WHERE c IN (SELECT v FROM txt);
 SELECT id FROM txt WHERE c IN (SELECT c1 FROM txt);
 SELECT id FROM tri WHERE a IN (SELECT b FROM tri WHERE c);
 SELECT id FROM tri WHERE a NOT IN (SELECT b FROM tri WHERE NOT c AND b IS NOT NULL);
+-- The mark of a subquery whose columns nobody needs.
+SELECT (EXISTS (SELECT t2.d FROM nulls t2 JOIN tim t5 ON true WHERE t1.d = t5.ts ORDER BY 1 LIMIT 11)) FROM r t1;
+SELECT NULL::bool AS c0 FROM (SELECT NULL::timestamp AS c0 FROM sales t2 JOIN nulls t3 ON true GROUP BY t3.n HAVING (NOT EXISTS (SELECT t3.n AS c0 FROM l t6 ORDER BY 1))) t1;
+SELECT NULL::text AS c0 FROM tim t1 WHERE (((- 3) < t1.id) OR (t1.d IS NULL) AND (NOT EXISTS (SELECT t2.id AS c0 FROM tri t2 WHERE t1.id = t2.id ORDER BY 1 LIMIT 9 OFFSET 2)));
