@@ -25,7 +25,8 @@ pub struct HeapReader {
     relation: pg_sys::Relation,
     /// Made by `heap_beginscan`, so it is a `HeapScanDescData`.
     scan: pg_sys::HeapScanDesc,
-    /// Whether PD_ALL_VISIBLE speaks for the snapshot: not for one taken on a standby, where the flag may be ahead of it.
+    /// Whether PD_ALL_VISIBLE speaks for the snapshot: not for one taken on a standby, where the flag may be ahead of it, nor where it
+    /// may be overtaken ([`visibility::snapshots_may_be_overtaken`]).
     trusts_all_visible: bool,
 }
 
@@ -63,7 +64,7 @@ impl HeapReader {
                 | pg_sys::ScanOptions::SO_ALLOW_PAGEMODE;
             let scan =
                 pg_sys::heap_beginscan(relation, snapshot, 0, std::ptr::null_mut(), std::ptr::null_mut(), flags as _);
-            let trusts_all_visible = !(*snapshot).takenDuringRecovery;
+            let trusts_all_visible = !(*snapshot).takenDuringRecovery && !visibility::snapshots_may_be_overtaken();
             Self { relation, scan: scan.cast(), trusts_all_visible }
         }
     }

@@ -17,8 +17,18 @@ const PAGE_HEADER: usize = 24;
 /// `InvalidSubTransactionId` (c.h).
 const INVALID_SUBTRANSACTION_ID: pg_sys::SubTransactionId = 0;
 
+/// Whether VACUUM may call tuples visible to all, and remove others, against a snapshot that is in use: `old_snapshot_threshold` of 15 and 16. PostgreSQL
+/// then looks at each page's LSN when it reads it, so each page must be read.
+pub fn snapshots_may_be_overtaken() -> bool {
+    #[cfg(any(feature = "pg15", feature = "pg16"))]
+    // SAFETY: a setting that only changes at the server's start.
+    return unsafe { pg_sys::old_snapshot_threshold } >= 0;
+    #[cfg(not(any(feature = "pg15", feature = "pg16")))]
+    false
+}
+
 /// What the engine may keep columns of `relation` by, as far as its first `blocks` blocks go; None where page LSNs do not tell of every change:
-/// relations that are not logged, and those that this transaction has created or rewritten.
+/// relations that are not logged, and those that this transaction has created or rewritten; and where snapshots may be overtaken.
 ///
 /// # Safety
 /// `relation` is open and locked.
@@ -26,7 +36,7 @@ pub unsafe fn cache_info(relation: pg_sys::Relation, blocks: BlockNumber) -> Opt
     // SAFETY: as the caller's; rd_rel is set for every open relation.
     unsafe {
         let is_permanent = (*(*relation).rd_rel).relpersistence as u8 == pg_sys::RELPERSISTENCE_PERMANENT;
-        if !is_permanent || is_new_in_transaction(relation) {
+        if !is_permanent || is_new_in_transaction(relation) || snapshots_may_be_overtaken() {
             return None;
         }
         let (map_lsns, all_visible) = read_map(relation, blocks);
