@@ -29,6 +29,8 @@ impl SqlState {
     pub const INSUFFICIENT_RESOURCES: Self = Self(*b"53000");
     /// 53200: out of memory.
     pub const OUT_OF_MEMORY: Self = Self(*b"53200");
+    /// 53400: a limit that a setting sets.
+    pub const CONFIGURATION_LIMIT_EXCEEDED: Self = Self(*b"53400");
     /// 54000: a limit of the program.
     pub const PROGRAM_LIMIT_EXCEEDED: Self = Self(*b"54000");
     /// 57014: the query was cancelled.

@@ -3,6 +3,7 @@
 //! Kernels, scans and the lowering raise [`Error`] (or a bare [`SqlError`]) through DataFusion with [`external`]; when the query
 //! ends, [`to_sql`] finds it again below whatever DataFusion and Arrow wrapped around it, so that its SQLSTATE survives.
 
+use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 use fusion_common::{SqlError, SqlState};
 use std::error::Error as StdError;
@@ -64,8 +65,8 @@ impl From<DataFusionError> for Error {
     }
 }
 
-impl From<arrow::error::ArrowError> for Error {
-    fn from(error: arrow::error::ArrowError) -> Self {
+impl From<ArrowError> for Error {
+    fn from(error: ArrowError) -> Self {
         Self::from(DataFusionError::from(error))
     }
 }
@@ -105,18 +106,30 @@ fn one_to_sql(error: &(dyn StdError + 'static)) -> Option<SqlError> {
     if let Some(error) = error.downcast_ref::<Error>() {
         return own_to_sql(error);
     }
+    if let Some(ArrowError::IoError(_, io)) = error.downcast_ref::<ArrowError>() {
+        return Some(spill_error(io));
+    }
     match error.downcast_ref::<DataFusionError>()? {
         DataFusionError::ResourcesExhausted(text) => {
             Some(SqlError::new(SqlState::OUT_OF_MEMORY, "out of memory in the engine").with_detail(text.clone()))
         }
-        // All that DataFusion reads and writes is what it spills.
-        DataFusionError::IoError(io) => {
-            let is_full = matches!(io.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
-            let state = if is_full { SqlState::DISK_FULL } else { SqlState::IO_ERROR };
-            Some(SqlError::new(state, "could not spill in the engine").with_detail(format!("{io}.")))
-        }
+        DataFusionError::IoError(io) => Some(spill_error(io)),
         _ => None,
     }
+}
+
+/// All that DataFusion reads and writes is what it spills.
+fn spill_error(io: &std::io::Error) -> SqlError {
+    // What its disk manager says at the limit; there is no kind for it.
+    if io.to_string().contains("exceeded the allowable limit") {
+        return SqlError::new(
+            SqlState::CONFIGURATION_LIMIT_EXCEEDED,
+            "spilled data of the engine exceeds fusion.temp_limit",
+        );
+    }
+    let is_full = matches!(io.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
+    let state = if is_full { SqlState::DISK_FULL } else { SqlState::IO_ERROR };
+    SqlError::new(state, "could not spill in the engine").with_detail(format!("{io}."))
 }
 
 fn own_to_sql(error: &Error) -> Option<SqlError> {
@@ -146,7 +159,6 @@ pub fn panic_text(payload: &(dyn std::any::Any + Send)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow::error::ArrowError;
     use std::sync::Arc;
 
     #[test]
@@ -171,6 +183,17 @@ mod tests {
     fn running_out_of_memory_has_its_state() {
         let error = DataFusionError::ResourcesExhausted("pool".into()).context("sorting");
         assert_eq!(to_sql(&error).sqlstate, SqlState::OUT_OF_MEMORY);
+    }
+
+    #[test]
+    fn what_cannot_be_spilled_has_its_state() {
+        let state = |error: DataFusionError| to_sql(&error).sqlstate;
+        let io = |kind| std::io::Error::from(kind);
+        assert_eq!(state(DataFusionError::IoError(io(ErrorKind::StorageFull))), SqlState::DISK_FULL);
+        assert_eq!(state(DataFusionError::IoError(io(ErrorKind::PermissionDenied))), SqlState::IO_ERROR);
+        let limit = std::io::Error::other("it has exceeded the allowable limit of 1 KB");
+        let wrapped = DataFusionError::from(ArrowError::IoError("x".into(), limit));
+        assert_eq!(state(wrapped), SqlState::CONFIGURATION_LIMIT_EXCEEDED);
     }
 
     #[test]

@@ -102,6 +102,7 @@ pub struct Server {
     engine: Arc<Engine>,
     /// Device and inode of the socket: another engine may have taken its name.
     socket: Option<(u64, u64)>,
+    spill: PathBuf,
     /// Before `queries`, so that sessions end first.
     sockets: Option<Runtime>,
     queries: Option<Runtime>,
@@ -147,7 +148,7 @@ impl Server {
         };
         sockets.spawn(accept(Arc::clone(&engine), listener));
         let socket = identity(&engine.config.socket);
-        Ok(Self { engine, socket, sockets: Some(sockets), queries: Some(queries) })
+        Ok(Self { engine, socket, spill, sockets: Some(sockets), queries: Some(queries) })
     }
 
     /// What all sessions share.
@@ -169,6 +170,8 @@ impl Drop for Server {
         for runtime in [self.sockets.take(), self.queries.take()].into_iter().flatten() {
             runtime.shutdown_background();
         }
+        // What is still written there has lost its name.
+        let _ = fs::remove_dir_all(&self.spill);
     }
 }
 

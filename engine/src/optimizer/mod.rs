@@ -7,7 +7,7 @@
 //! | `AggregateStatistics` | it answers count, min and max from statistics, and ours are PostgreSQL's estimates |
 //! | `EliminateCrossJoin` | it takes all inner joins of a component apart and joins them anew in the order of their inputs |
 //!
-//! Joins of all pairs look whether the query was cancelled ([`cancel`]).
+//! Joins of all pairs look whether the query was cancelled ([`cancel`]); what window functions collect is counted ([`account`]).
 //! `PushDownFilter` is kept from pushing below an aggregate without groups ([`push_down`]). A top-k sort sorts by all that the merge
 //! above it compares ([`whole_order`]).
 //! `JoinSelection` stays, but may not exchange sides ([`join_order`] has chosen them): it only picks between one hash table for all
@@ -18,6 +18,7 @@
 //! functions take their arguments as they are), `CommonSubexprEliminate` (does not move a branch of CASE out of it),
 //! `SingleDistinctToGroupBy`, `EliminateOuterJoin` (needs [`crate::function::StrictFunction`] to be strict, which it is).
 
+mod account;
 pub mod cancel;
 pub mod join_order;
 mod push_down;
@@ -26,6 +27,7 @@ mod whole_order;
 use cancel::CancelFlag;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::context::SessionState;
+use datafusion::execution::memory_pool::MemoryLimit;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::optimizer::Optimizer;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
@@ -49,6 +51,9 @@ const COLLECT_BYTES: usize = 256 << 20;
 /// where the probed keys are. (TPC-H Q4: half of its time was looking up 57,000 orders among 6 million keys.)
 const MIN_KEY_DENSITY: f64 = 0.008;
 
+/// What a partition that sorts keeps for merging what it has spilled: one part in so many of all memory, if that is less than DataFusion's default.
+const MERGE_PART: usize = 64;
+
 /// A session for one query, which ends when `cancel` is set.
 pub fn session_state(config: SessionConfig, runtime: Arc<RuntimeEnv>, cancel: &CancelFlag) -> SessionState {
     let mut config = config;
@@ -58,12 +63,17 @@ pub fn session_state(config: SessionConfig, runtime: Arc<RuntimeEnv>, cancel: &C
     options.optimizer.hash_join_single_partition_threshold_rows = COLLECT_ROWS;
     options.optimizer.hash_join_single_partition_threshold = COLLECT_BYTES;
     options.execution.perfect_hash_join_min_key_density = MIN_KEY_DENSITY;
+    if let MemoryLimit::Finite(limit) = runtime.memory_pool.memory_limit() {
+        let merge = limit / MERGE_PART;
+        options.execution.sort_spill_reservation_bytes = options.execution.sort_spill_reservation_bytes.min(merge);
+    }
     // `x IS TRUE` is planned as a comparison, which may be NULL as far as types say, though the logical plan knows better.
     options.execution.skip_physical_aggregate_schema_check = true;
     let mut rules = PhysicalOptimizer::default().rules;
     rules.retain(|rule| !LEFT_OUT.contains(&rule.name()));
     let place = rules.iter().position(|rule| rule.name() == whole_order::BEFORE).unwrap_or(rules.len());
     rules.insert(place, Arc::new(whole_order::WholeOrder));
+    rules.push(Arc::new(account::AccountWindows));
     rules.push(Arc::new(cancel::WatchJoins(cancel.clone())));
     let mut logical_rules = Optimizer::default().rules;
     logical_rules.retain(|rule| !LEFT_OUT_LOGICAL.contains(&rule.name()));

@@ -3,7 +3,7 @@
 set -eu
 cd "$(dirname "$0")"
 mkdir -p corpus/page
-for pages in ../tests/golden/pg*.pages; do
+for pages in ../heapscan/tests/golden/pg*.pages; do
     count=$(($(wc -c <"$pages") / 8192))
     for block in $(seq 0 $((count - 1))); do
         {

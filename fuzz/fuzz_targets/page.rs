@@ -17,7 +17,7 @@ use fusion_heapscan::{Column, ColumnDecoder, Error, Flattened, Layout, Page, Sca
 use libfuzzer_sys::fuzz_target;
 use std::sync::Arc;
 
-const ATTRIBUTES: &str = include_str!("../../tests/golden/pg18.attributes");
+const ATTRIBUTES: &str = include_str!("../../heapscan/tests/golden/pg18.attributes");
 
 fn layout(needed: u32) -> Arc<Layout> {
     let (mut attributes, mut columns) = (Vec::new(), Vec::new());
