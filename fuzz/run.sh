@@ -7,12 +7,14 @@ set -eu
 cd "$(dirname "$0")"
 name=${1:?usage: run.sh TARGET [libFuzzer options]}
 shift
+features=
+[ "$name" != page ] || features=page
 target=$(rustc -vV | sed -n 's/^host: //p')
 # An explicit --target keeps the sanitizer out of build scripts and macros.
 RUSTC_BOOTSTRAP=1 RUSTFLAGS="--cfg fuzzing -Zsanitizer=address -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
 -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=16" \
-    cargo build --release --target "$target" --bin "$name"
+    cargo build --release --target "$target" --bin "$name" --features "$features"
 found=${FUZZ_CORPUS:-target/corpus}/$name
 mkdir -p "artifacts/$name" "corpus/$name" "$found"
 exec "${CARGO_TARGET_DIR:-target}/$target/release/$name" -artifact_prefix="artifacts/$name/" -max_len=12000 "$@" \

@@ -109,7 +109,7 @@ RESET fusion.fault;
 SELECT pid IS NOT NULL AS is_there FROM engine_is_there();
 BEGIN;
 DECLARE c NO SCROLL CURSOR FOR SELECT * FROM fast.fuel;
-FETCH 1 FROM c;
+MOVE 1 FROM c;
 SELECT sum(k) FROM fast.fuel;
 SELECT same('SELECT sum(k) FROM fast.fuel') AS within_the_same_session;
 COMMIT;
