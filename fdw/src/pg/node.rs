@@ -7,9 +7,12 @@
 //! outlives `'q`. Lists reached from it hold what the parser puts there.
 
 use super::datum::TypedDatum;
+use super::walk;
+pub use super::walk::Walk;
 use fusion_common::{Oid, TypeRef};
 use pgrx::pg_sys::{self, NodeTag};
-use std::ffi::{CStr, c_char, c_void};
+use std::cell::Cell;
+use std::ffi::{CStr, c_char};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
@@ -70,17 +73,6 @@ pub enum Node<'q> {
     Array(Vec<NodeRef<'q>>),
     /// A set-up the translation has no words for.
     Other(NodeTag),
-}
-
-/// How a walk goes on.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Walk {
-    /// To the nodes below.
-    Into,
-    /// To the next node beside.
-    Over,
-    /// Not at all.
-    Stop,
 }
 
 /// AND, OR, NOT.
@@ -243,9 +235,13 @@ impl<'q> NodeRef<'q> {
 
     /// Walks over this node and those below it, sub-selects included, parents first.
     pub fn walk(self, mut visit: impl FnMut(NodeRef<'q>) -> Walk) {
-        let mut visit: &mut dyn FnMut(NodeRef<'q>) -> Walk = &mut visit;
-        // SAFETY: a valid node; the context is the closure reference the callback expects, alive during the call.
-        unsafe { walker(self.as_ptr(), (&raw mut visit).cast()) };
+        let mut enter = |node: *mut pg_sys::Node| {
+            // SAFETY: the walkers give valid nodes of the tree.
+            let found = unsafe { NodeRef::new(node) };
+            found.map_or(Walk::Over, &mut visit)
+        };
+        // SAFETY: a valid node.
+        unsafe { walk::any(self.as_ptr(), &mut enter) };
     }
 
     /// Whether `test` is true for this node or one below it, in sub-selects, too.
@@ -261,25 +257,56 @@ impl<'q> NodeRef<'q> {
     /// Columns of the queries around the one that this node belongs to (or that it is), once per use, sub-selects included;
     /// levels are counted from that query.
     pub fn outer_columns(self) -> Vec<Var> {
-        let mut outer = OuterColumns { level: 0, found: Vec::new() };
-        let context = (&raw mut outer).cast();
-        // SAFETY: a valid node; the context is what the callback expects, alive during the call.
+        let (level, mut found) = (Cell::new(0), Vec::new());
+        // SAFETY: the walkers give valid nodes; the tag says which struct one is.
+        let mut enter = |node: *mut pg_sys::Node| unsafe {
+            match (*node).type_ {
+                NodeTag::T_Var => {
+                    let var = Var::new(&*node.cast());
+                    if var.level > level.get() {
+                        found.push(Var { level: var.level - level.get(), ..var });
+                    }
+                    Walk::Over
+                }
+                NodeTag::T_Query => {
+                    level.set(level.get() + 1);
+                    Walk::Into
+                }
+                _ => Walk::Into,
+            }
+        };
+        // SAFETY: as above.
+        let mut leave = |node: *mut pg_sys::Node| unsafe {
+            if (*node).type_ == NodeTag::T_Query {
+                level.set(level.get() - 1);
+            }
+        };
+        // What joins are made of is seen where it stands.
+        let flags = pg_sys::QTW_IGNORE_JOINALIASES;
+        // SAFETY: a valid node.
         unsafe {
             if self.tag() == NodeTag::T_Query {
-                walk_query(self.as_ptr(), outer_walker, context);
+                walk::walk_below(self.as_ptr(), flags, &mut enter, &mut leave);
             } else {
-                outer_walker(self.as_ptr(), context);
+                walk::walk(self.as_ptr(), flags, &mut enter, &mut leave);
             }
         }
-        outer.found
+        found
     }
 
     /// Whether there are nodes more than `limit` levels below this one.
     pub fn is_deeper_than(self, limit: u32) -> bool {
-        let mut depth = Depth { level: 0, limit, exceeded: false };
-        // SAFETY: a valid node; the context is what the callback expects, alive during the call.
-        unsafe { depth_walker(self.as_ptr(), (&raw mut depth).cast()) };
-        depth.exceeded
+        let level = Cell::new(0);
+        let mut enter = |_| {
+            if level.get() >= limit {
+                return Walk::Stop;
+            }
+            level.set(level.get() + 1);
+            Walk::Into
+        };
+        let mut leave = |_| level.set(level.get() - 1);
+        // SAFETY: a valid node.
+        unsafe { walk::walk(self.as_ptr(), 0, &mut enter, &mut leave) }
     }
 
     /// What it is.
@@ -546,105 +573,4 @@ pub(super) fn text(string: *const c_char) -> String {
     }
     // SAFETY: only called with string fields of valid nodes and fresh results of PostgreSQL, which end with a zero byte.
     unsafe { CStr::from_ptr(string) }.to_string_lossy().into_owned()
-}
-
-/// # Safety
-/// `context` points to a `&mut dyn FnMut(NodeRef) -> Walk` that lives during the walk; `node` is null or valid.
-#[pgrx::pg_guard]
-unsafe extern "C-unwind" fn walker(node: *mut pg_sys::Node, context: *mut c_void) -> bool {
-    // SAFETY: see the function's contract; PostgreSQL's walkers pass the context on unchanged.
-    unsafe {
-        let Some(found) = NodeRef::new(node) else { return false };
-        let visit = &mut *context.cast::<&mut dyn FnMut(NodeRef<'_>) -> Walk>();
-        match visit(found) {
-            Walk::Stop => true,
-            Walk::Over => false,
-            Walk::Into => walk_children(node, walker, context),
-        }
-    }
-}
-
-type Walker = unsafe extern "C-unwind" fn(*mut pg_sys::Node, *mut c_void) -> bool;
-
-/// # Safety
-/// `node` is valid, and `context` is what `walker` expects.
-unsafe fn walk_children(node: *mut pg_sys::Node, walker: Walker, context: *mut c_void) -> bool {
-    // SAFETY: the caller's promise.
-    unsafe {
-        if (*node).type_ == NodeTag::T_Query {
-            pg_sys::query_tree_walker(node.cast(), Some(walker), context, 0)
-        } else {
-            pg_sys::expression_tree_walker(node, Some(walker), context)
-        }
-    }
-}
-
-/// # Safety
-/// `node` is a valid Query, and `context` is what `walker` expects.
-unsafe fn walk_query(node: *mut pg_sys::Node, walker: Walker, context: *mut c_void) -> bool {
-    // SAFETY: the caller's promise. What joins are made of is seen where it stands.
-    unsafe { pg_sys::query_tree_walker(node.cast(), Some(walker), context, pg_sys::QTW_IGNORE_JOINALIASES as i32) }
-}
-
-struct OuterColumns {
-    level: u32,
-    found: Vec<Var>,
-}
-
-/// # Safety
-/// `context` points to an [`OuterColumns`] that lives during the walk; `node` is null or valid.
-#[pgrx::pg_guard]
-unsafe extern "C-unwind" fn outer_walker(node: *mut pg_sys::Node, context: *mut c_void) -> bool {
-    let outer = context.cast::<OuterColumns>();
-    // SAFETY: see the function's contract; no reference to the context is held over the recursion.
-    unsafe {
-        if node.is_null() {
-            return false;
-        }
-        match (*node).type_ {
-            NodeTag::T_Var => {
-                let var = Var::new(&*node.cast());
-                if var.level > (*outer).level {
-                    let level = var.level - (*outer).level;
-                    let found = &mut (*outer).found;
-                    found.push(Var { level, ..var });
-                }
-                false
-            }
-            NodeTag::T_Query => {
-                (*outer).level += 1;
-                let stopped = walk_query(node, outer_walker, context);
-                (*outer).level -= 1;
-                stopped
-            }
-            _ => pg_sys::expression_tree_walker(node, Some(outer_walker), context),
-        }
-    }
-}
-
-struct Depth {
-    level: u32,
-    limit: u32,
-    exceeded: bool,
-}
-
-/// # Safety
-/// `context` points to a [`Depth`] that lives during the walk; `node` is null or valid.
-#[pgrx::pg_guard]
-unsafe extern "C-unwind" fn depth_walker(node: *mut pg_sys::Node, context: *mut c_void) -> bool {
-    let depth = context.cast::<Depth>();
-    // SAFETY: see the function's contract; no reference to the context is held over the recursion.
-    unsafe {
-        if node.is_null() {
-            return false;
-        }
-        if (*depth).level >= (*depth).limit {
-            (*depth).exceeded = true;
-            return true;
-        }
-        (*depth).level += 1;
-        let stopped = walk_children(node, depth_walker, context);
-        (*depth).level -= 1;
-        stopped
-    }
 }

@@ -3,9 +3,9 @@
 #[cfg(not(feature = "pg15"))]
 use super::tree::perm_info;
 use super::{Access, copy, make_node, make_var, null_const};
+use crate::pg::walk::{self, Walk};
 use fusion_common::TypeRef;
 use pgrx::pg_sys;
-use std::ffi::c_void;
 
 /// A path that scans a fusion table.
 ///
@@ -87,25 +87,19 @@ pub unsafe fn attributes_used(base: *mut pg_sys::RelOptInfo, clauses: *mut pg_sy
 /// # Safety
 /// `clause` is a planner clause.
 pub unsafe fn needs_outer_values(clause: *mut pg_sys::Expr) -> bool {
-    unsafe extern "C-unwind" fn walker(node: *mut pg_sys::Node, context: *mut c_void) -> bool {
-        // SAFETY: the walker passes null or valid nodes.
-        unsafe {
-            if node.is_null() {
-                return false;
+    // SAFETY: the walker gives valid nodes; the tag says which struct one is.
+    let mut needs = |node: *mut pg_sys::Node| unsafe {
+        let needs = match (*node).type_ {
+            pg_sys::NodeTag::T_SubPlan | pg_sys::NodeTag::T_AlternativeSubPlan | pg_sys::NodeTag::T_PlaceHolderVar => {
+                true
             }
-            match (*node).type_ {
-                pg_sys::NodeTag::T_SubPlan
-                | pg_sys::NodeTag::T_AlternativeSubPlan
-                | pg_sys::NodeTag::T_PlaceHolderVar => true,
-                pg_sys::NodeTag::T_Param => {
-                    (*node.cast::<pg_sys::Param>()).paramkind != pg_sys::ParamKind::PARAM_EXTERN
-                }
-                _ => pg_sys::expression_tree_walker(node, Some(walker), context),
-            }
-        }
-    }
+            pg_sys::NodeTag::T_Param => (*node.cast::<pg_sys::Param>()).paramkind != pg_sys::ParamKind::PARAM_EXTERN,
+            _ => false,
+        };
+        if needs { Walk::Stop } else { Walk::Into }
+    };
     // SAFETY: as the caller's.
-    unsafe { walker(clause.cast(), std::ptr::null_mut()) }
+    unsafe { walk::any(clause.cast(), &mut needs) }
 }
 
 /// `SELECT columns FROM table WHERE quals` over the table of `base`, as the rewriter would give it. Columns not in `attributes` are
@@ -211,20 +205,15 @@ unsafe fn clear_nulling(expr: *mut pg_sys::Expr) {
     let _ = expr;
     #[cfg(not(feature = "pg15"))]
     {
-        unsafe extern "C-unwind" fn walker(node: *mut pg_sys::Node, context: *mut c_void) -> bool {
-            // SAFETY: the walker passes null or valid nodes of a copy.
-            unsafe {
-                if node.is_null() {
-                    return false;
-                }
-                if (*node).type_ == pg_sys::NodeTag::T_Var {
-                    (*node.cast::<pg_sys::Var>()).varnullingrels = std::ptr::null_mut();
-                }
-                pg_sys::expression_tree_walker(node, Some(walker), context)
+        // SAFETY: the walker gives valid nodes of a copy.
+        let mut clear = |node: *mut pg_sys::Node| unsafe {
+            if (*node).type_ == pg_sys::NodeTag::T_Var {
+                (*node.cast::<pg_sys::Var>()).varnullingrels = std::ptr::null_mut();
             }
-        }
+            Walk::Into
+        };
         // SAFETY: a copy that may be changed.
-        unsafe { walker(expr.cast(), std::ptr::null_mut()) };
+        unsafe { walk::any(expr.cast(), &mut clear) };
     }
 }
 

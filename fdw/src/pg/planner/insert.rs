@@ -1,9 +1,9 @@
 //! INSERT … SELECT: the SELECT, what is inserted of its rows, and another plan for it below ModifyTable.
 
 use super::{copy, make_node, plan_expression, range_table};
+use crate::pg::walk::{self, Walk};
 use pgrx::PgList;
 use pgrx::pg_sys::{self, NodeTag};
-use std::ffi::c_void;
 
 /// The SELECT of an INSERT.
 pub struct InsertSource {
@@ -99,29 +99,21 @@ pub unsafe fn inserted_columns(parse: *mut pg_sys::Query, source: &InsertSource)
 
 /// A planned copy of `expr` whose references to `rtindex` are to the plan below; None if it has others.
 unsafe fn over_plan(expr: *mut pg_sys::Expr, rtindex: i32) -> Option<*mut pg_sys::Expr> {
-    unsafe extern "C-unwind" fn walker(node: *mut pg_sys::Node, context: *mut c_void) -> bool {
-        // SAFETY: the walker passes null or valid nodes of a copy that is ours alone; `context` is an i32.
-        unsafe {
-            if node.is_null() {
-                return false;
-            }
-            if (*node).type_ == NodeTag::T_Var {
-                let var = &mut *node.cast::<pg_sys::Var>();
-                let known = var.varlevelsup == 0
-                    && var.varno == *context.cast::<i32>()
-                    && var.varattno > 0
-                    && var.vartype != pg_sys::UNKNOWNOID;
-                var.varno = pg_sys::OUTER_VAR;
-                return !known;
-            }
-            pg_sys::expression_tree_walker(node, Some(walker), context)
+    // SAFETY: the walker gives valid nodes of a copy that is ours alone.
+    let mut place = |node: *mut pg_sys::Node| unsafe {
+        if (*node).type_ != NodeTag::T_Var {
+            return Walk::Into;
         }
-    }
-    let mut rtindex = rtindex;
+        let var = &mut *node.cast::<pg_sys::Var>();
+        let known =
+            var.varlevelsup == 0 && var.varno == rtindex && var.varattno > 0 && var.vartype != pg_sys::UNKNOWNOID;
+        var.varno = pg_sys::OUTER_VAR;
+        if known { Walk::Over } else { Walk::Stop }
+    };
     // SAFETY: a valid expression without sublinks.
     unsafe {
         let expr = copy(expr);
-        (!walker(expr.cast(), (&raw mut rtindex).cast())).then(|| plan_expression(expr))
+        (!walk::any(expr.cast(), &mut place)).then(|| plan_expression(expr))
     }
 }
 

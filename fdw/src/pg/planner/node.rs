@@ -1,9 +1,9 @@
 //! Expressions and nodes of a finished plan.
 
 use super::{copy, range_table};
+use crate::pg::walk::{self, Walk};
 use fusion_common::{Oid, TypeRef};
 use pgrx::pg_sys;
-use std::ffi::c_void;
 
 /// Prepares an expression for execution: folds constants and fills in function OIDs (`expression_planner`).
 ///
@@ -118,31 +118,25 @@ pub unsafe fn clear_pruning(stmt: *mut pg_sys::PlannedStmt) {
 /// # Safety
 /// `expr` is an expression of the target list of `query`.
 pub unsafe fn printable_expression(query: *mut pg_sys::Query, expr: *mut pg_sys::Expr) -> Option<*mut pg_sys::Expr> {
-    unsafe extern "C-unwind" fn is_unprintable(node: *mut pg_sys::Node, context: *mut c_void) -> bool {
-        // SAFETY: the walker passes null or valid nodes.
-        unsafe {
-            use pg_sys::NodeTag;
-            if node.is_null() {
-                return false;
+    use pg_sys::NodeTag;
+    // SAFETY: the walker gives valid nodes; the tag says which struct one is.
+    let mut is_unprintable = |node: *mut pg_sys::Node| unsafe {
+        match (*node).type_ {
+            NodeTag::T_SubLink | NodeTag::T_WindowFunc | NodeTag::T_GroupingFunc | NodeTag::T_Query => Walk::Stop,
+            NodeTag::T_Var => {
+                let var: *const pg_sys::Var = node.cast();
+                let rte = range_table(query).get(((*var).varno as usize).wrapping_sub(1)).copied();
+                // Only columns of tables and subqueries have names in the flat range table.
+                let has_name = rte.is_some_and(|rte| {
+                    matches!((*rte).rtekind, pg_sys::RTEKind::RTE_RELATION | pg_sys::RTEKind::RTE_SUBQUERY)
+                });
+                if (*var).varlevelsup != 0 || !has_name { Walk::Stop } else { Walk::Over }
             }
-            match (*node).type_ {
-                NodeTag::T_SubLink | NodeTag::T_WindowFunc | NodeTag::T_GroupingFunc | NodeTag::T_Query => true,
-                NodeTag::T_Var => {
-                    let query: *const pg_sys::Query = context.cast_const().cast();
-                    let var: *const pg_sys::Var = node.cast();
-                    let rte = range_table(query).get(((*var).varno as usize).wrapping_sub(1)).copied();
-                    // Only columns of tables and subqueries have names in the flat range table.
-                    (*var).varlevelsup != 0
-                        || rte.is_none_or(|rte| {
-                            !matches!((*rte).rtekind, pg_sys::RTEKind::RTE_RELATION | pg_sys::RTEKind::RTE_SUBQUERY)
-                        })
-                }
-                _ => pg_sys::expression_tree_walker(node, Some(is_unprintable), context),
-            }
+            _ => Walk::Into,
         }
-    }
+    };
     // SAFETY: as the caller's.
-    unsafe { (!is_unprintable(expr.cast(), query.cast())).then(|| copy(expr)) }
+    unsafe { (!walk::any(expr.cast(), &mut is_unprintable)).then(|| copy(expr)) }
 }
 
 /// Whether an expression contains an external parameter (`$1`).
@@ -150,14 +144,10 @@ pub unsafe fn printable_expression(query: *mut pg_sys::Query, expr: *mut pg_sys:
 /// # Safety
 /// `expr` is a valid expression.
 pub unsafe fn has_external_param(expr: *mut pg_sys::Expr) -> bool {
-    unsafe extern "C-unwind" fn walker(node: *mut pg_sys::Node, context: *mut c_void) -> bool {
-        // SAFETY: the walker passes null or valid nodes.
-        unsafe {
-            !node.is_null()
-                && ((*node).type_ == pg_sys::NodeTag::T_Param
-                    || pg_sys::expression_tree_walker(node, Some(walker), context))
-        }
-    }
+    // SAFETY: the walker gives valid nodes.
+    let mut is_param = |node: *mut pg_sys::Node| unsafe {
+        if (*node).type_ == pg_sys::NodeTag::T_Param { Walk::Stop } else { Walk::Into }
+    };
     // SAFETY: as the caller's.
-    unsafe { walker(expr.cast(), std::ptr::null_mut()) }
+    unsafe { walk::any(expr.cast(), &mut is_param) }
 }

@@ -10,11 +10,12 @@
 use super::{copy, expression_type, make_node, make_var, needs_outer_values, null_const, range_table};
 use crate::pg::node::text;
 use crate::pg::query::{flatten_aliases, flatten_groups, forget_aliases};
+use crate::pg::walk::{self, Walk};
 use fusion_common::TypeRef;
 use pgrx::PgList;
 use pgrx::pg_sys::{self, NodeTag};
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
-use std::ffi::c_void;
 
 /// A sub-select of a query.
 pub struct SubSelect {
@@ -58,24 +59,6 @@ pub enum Place {
 /// # Safety
 /// `query` is a valid query.
 pub unsafe fn sub_selects(query: *mut pg_sys::Query) -> Vec<SubSelect> {
-    #[pgrx::pg_guard]
-    unsafe extern "C-unwind" fn walker(node: *mut pg_sys::Node, context: *mut c_void) -> bool {
-        // SAFETY: the walkers pass null or valid nodes; `context` is the list below. After analysis a sub-select is a Query.
-        unsafe {
-            if node.is_null() {
-                return false;
-            }
-            if (*node).type_ != NodeTag::T_SubLink {
-                return pg_sys::expression_tree_walker(node, Some(walker), context);
-            }
-            use pg_sys::SubLinkType as K;
-            let link = &*node.cast::<pg_sys::SubLink>();
-            let exists = link.subLinkType == K::EXISTS_SUBLINK;
-            let place = Place::Expression { exists, joins: link.subLinkType == K::ANY_SUBLINK };
-            (*context.cast::<Vec<SubSelect>>()).push(SubSelect { query: link.subselect.cast(), place });
-            walker(link.testexpr, context)
-        }
-    }
     // SAFETY: as the caller's; a cteList holds CommonTableExpr nodes, whose query is a Query after analysis.
     unsafe {
         let mut found = Vec::new();
@@ -95,8 +78,33 @@ pub unsafe fn sub_selects(query: *mut pg_sys::Query) -> Vec<SubSelect> {
         }
         let flags =
             pg_sys::QTW_IGNORE_RT_SUBQUERIES | pg_sys::QTW_IGNORE_CTE_SUBQUERIES | pg_sys::QTW_IGNORE_JOINALIASES;
-        pg_sys::query_tree_walker(query, Some(walker), (&raw mut found).cast(), flags as i32);
+        collect_sublinks(query.cast(), flags, &mut found);
         found
+    }
+}
+
+/// Adds the sub-selects in expressions below `node`.
+unsafe fn collect_sublinks(node: *mut pg_sys::Node, flags: u32, found: &mut Vec<SubSelect>) {
+    let tests = RefCell::new(Vec::new());
+    // SAFETY: the walkers give valid nodes. After analysis a sub-select is a Query.
+    let mut enter = |node: *mut pg_sys::Node| unsafe {
+        if (*node).type_ != NodeTag::T_SubLink {
+            return Walk::Into;
+        }
+        use pg_sys::SubLinkType as K;
+        let link = &*node.cast::<pg_sys::SubLink>();
+        let exists = link.subLinkType == K::EXISTS_SUBLINK;
+        let place = Place::Expression { exists, joins: link.subLinkType == K::ANY_SUBLINK };
+        found.push(SubSelect { query: link.subselect.cast(), place });
+        tests.borrow_mut().push(link.testexpr);
+        Walk::Over
+    };
+    // SAFETY: as the caller's.
+    unsafe { walk::walk_below(node, flags, &mut enter, &mut |_| {}) };
+    loop {
+        let Some(test) = tests.borrow_mut().pop() else { break };
+        // SAFETY: an expression of the query, or null.
+        unsafe { walk::any(test, &mut enter) };
     }
 }
 
@@ -111,44 +119,39 @@ unsafe fn alias(entry: *const pg_sys::RangeTblEntry) -> String {
 /// # Safety
 /// `query` is a valid query.
 pub unsafe fn is_self_contained(query: *mut pg_sys::Query) -> bool {
-    #[pgrx::pg_guard]
-    unsafe extern "C-unwind" fn walker(node: *mut pg_sys::Node, context: *mut c_void) -> bool {
-        // SAFETY: the walkers pass null or valid nodes; `context` is the depth below; the tag says which struct a node is.
-        unsafe {
-            if node.is_null() {
-                return false;
+    let depth = Cell::new(0u32);
+    let stop_if = |found: bool| if found { Walk::Stop } else { Walk::Into };
+    // SAFETY: the walkers give valid nodes; the tag says which struct one is.
+    let mut enter = |node: *mut pg_sys::Node| unsafe {
+        let depth_now = depth.get();
+        match (*node).type_ {
+            NodeTag::T_Var => stop_if((*node.cast::<pg_sys::Var>()).varlevelsup > depth_now),
+            NodeTag::T_Aggref => stop_if((*node.cast::<pg_sys::Aggref>()).agglevelsup > depth_now),
+            NodeTag::T_GroupingFunc => stop_if((*node.cast::<pg_sys::GroupingFunc>()).agglevelsup > depth_now),
+            NodeTag::T_RangeTblEntry => {
+                let entry = &*node.cast::<pg_sys::RangeTblEntry>();
+                let is_outer = entry.rtekind == pg_sys::RTEKind::RTE_CTE && entry.ctelevelsup > depth_now;
+                if is_outer { Walk::Stop } else { Walk::Over }
             }
-            let depth = *context.cast::<u32>();
-            match (*node).type_ {
-                NodeTag::T_Var => return (*node.cast::<pg_sys::Var>()).varlevelsup > depth,
-                NodeTag::T_Aggref if (*node.cast::<pg_sys::Aggref>()).agglevelsup > depth => return true,
-                NodeTag::T_GroupingFunc if (*node.cast::<pg_sys::GroupingFunc>()).agglevelsup > depth => return true,
-                NodeTag::T_RangeTblEntry => {
-                    let entry = &*node.cast::<pg_sys::RangeTblEntry>();
-                    return entry.rtekind == pg_sys::RTEKind::RTE_CTE && entry.ctelevelsup > depth;
-                }
-                NodeTag::T_Query => {
-                    *context.cast::<u32>() += 1;
-                    let found = walk(node.cast(), context);
-                    *context.cast::<u32>() -= 1;
-                    return found;
-                }
-                _ => {}
+            NodeTag::T_Query => {
+                depth.set(depth_now + 1);
+                Walk::Into
             }
-            pg_sys::expression_tree_walker(node, Some(walker), context)
+            _ => Walk::Into,
         }
-    }
-    unsafe fn walk(query: *mut pg_sys::Query, context: *mut c_void) -> bool {
-        // SAFETY: a valid query.
-        unsafe { pg_sys::query_tree_walker(query, Some(walker), context, pg_sys::QTW_EXAMINE_RTES_BEFORE as i32) }
-    }
-    let mut depth = 0u32;
+    };
+    // SAFETY: as above.
+    let mut leave = |node: *mut pg_sys::Node| unsafe {
+        if (*node).type_ == NodeTag::T_Query {
+            depth.set(depth.get() - 1);
+        }
+    };
     // SAFETY: as the caller's.
     unsafe {
         (*query).commandType == pg_sys::CmdType::CMD_SELECT
             && (*query).utilityStmt.is_null()
             && !(*query).hasModifyingCTE
-            && !walk(query, (&raw mut depth).cast())
+            && !walk::walk_below(query.cast(), pg_sys::QTW_EXAMINE_RTES_BEFORE, &mut enter, &mut leave)
     }
 }
 
@@ -373,30 +376,23 @@ pub unsafe fn restricted(
     quals: &[*mut pg_sys::Expr],
     varno: i32,
 ) -> Option<*mut pg_sys::Query> {
-    #[pgrx::pg_guard]
-    unsafe extern "C-unwind" fn walker(node: *mut pg_sys::Node, context: *mut c_void) -> bool {
-        // SAFETY: the walker passes null or valid nodes of a copy that is ours alone; `context` is an i32.
-        unsafe {
-            if node.is_null() {
-                return false;
-            }
-            if (*node).type_ == NodeTag::T_Var {
-                let var = &mut *node.cast::<pg_sys::Var>();
-                let known = var.varlevelsup == 0 && var.varno == *context.cast::<i32>() && var.varattno > 0;
-                (var.varno, var.varnosyn, var.varattnosyn) = (1, 1, var.varattno);
-                return !known;
-            }
-            pg_sys::expression_tree_walker(node, Some(walker), context)
+    // SAFETY: the walker gives valid nodes of a copy that is ours alone.
+    let mut place = |node: *mut pg_sys::Node| unsafe {
+        if (*node).type_ != NodeTag::T_Var {
+            return Walk::Into;
         }
-    }
-    let mut varno = varno;
+        let var = &mut *node.cast::<pg_sys::Var>();
+        let known = var.varlevelsup == 0 && var.varno == varno && var.varattno > 0;
+        (var.varno, var.varnosyn, var.varattnosyn) = (1, 1, var.varattno);
+        if known { Walk::Over } else { Walk::Stop }
+    };
     // SAFETY: as the caller's; nodes made here are fresh or copies.
     unsafe {
         let mut conjuncts = PgList::<pg_sys::Expr>::new();
         for &qual in quals {
             let qual = copy(qual);
             let others = needs_outer_values(qual) || pg_sys::contain_volatile_functions(qual.cast());
-            if others || walker(qual.cast(), (&raw mut varno).cast()) {
+            if others || walk::any(qual.cast(), &mut place) {
                 return None;
             }
             conjuncts.push(qual);

@@ -2,9 +2,10 @@
 //!
 //! Invariant: every query given to a function here is a valid tree of the parser or rewriter; what is changed is a copy.
 
+use crate::pg::walk::{self, Walk};
 use fusion_common::Oid;
 use pgrx::pg_sys;
-use std::ffi::{CString, c_void};
+use std::ffi::CString;
 
 /// `copyObject`.
 ///
@@ -33,22 +34,12 @@ pub unsafe fn make_node<T>(tag: pg_sys::NodeTag) -> *mut T {
 /// # Safety
 /// `query` is a valid query.
 pub unsafe fn walk_queries(query: *mut pg_sys::Query, visit: &mut dyn FnMut(*mut pg_sys::Query) -> bool) -> bool {
-    unsafe extern "C-unwind" fn walker(node: *mut pg_sys::Node, context: *mut c_void) -> bool {
-        // SAFETY: the walkers pass null or valid nodes, and `context` as given below.
-        unsafe {
-            if node.is_null() {
-                return false;
-            }
-            if (*node).type_ == pg_sys::NodeTag::T_Query {
-                let visit = &mut *context.cast::<&mut dyn FnMut(*mut pg_sys::Query) -> bool>();
-                return visit(node.cast()) || pg_sys::query_tree_walker(node.cast(), Some(walker), context, 0);
-            }
-            pg_sys::expression_tree_walker(node, Some(walker), context)
-        }
-    }
-    let mut visit = visit;
-    // SAFETY: as above; `visit` outlives the walk.
-    unsafe { walker(query.cast(), (&raw mut visit).cast()) }
+    // SAFETY: the walkers give valid nodes.
+    let mut enter = |node: *mut pg_sys::Node| unsafe {
+        if (*node).type_ == pg_sys::NodeTag::T_Query && visit(node.cast()) { Walk::Stop } else { Walk::Into }
+    };
+    // SAFETY: as the caller's.
+    unsafe { walk::any(query.cast(), &mut enter) }
 }
 
 /// Range-table entries of a query.

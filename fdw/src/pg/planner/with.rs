@@ -3,9 +3,11 @@
 //! Invariant: as for [`super::tree`]; what is changed are copies.
 
 use super::{copy, is_self_contained, walk_queries};
+use crate::pg::walk::{self, Walk};
 use pgrx::PgList;
 use pgrx::pg_sys::{self, NodeTag};
-use std::ffi::{CStr, c_void};
+use std::cell::Cell;
+use std::ffi::CStr;
 
 /// Puts the WITH queries that the planner would inline where they are used (`SS_process_ctes` of subselect.c), if they refer to nothing
 /// around them; gives the range-table entries that they have become.
@@ -49,51 +51,37 @@ unsafe fn inline(
     with: *mut pg_sys::CommonTableExpr,
     inlined: &mut Vec<*mut pg_sys::RangeTblEntry>,
 ) {
-    struct References {
-        with: *mut pg_sys::CommonTableExpr,
-        depth: u32,
-        found: Vec<*mut pg_sys::RangeTblEntry>,
-    }
-    #[pgrx::pg_guard]
-    unsafe extern "C-unwind" fn walker(node: *mut pg_sys::Node, context: *mut c_void) -> bool {
-        // SAFETY: the walkers pass null or valid nodes; `context` is the struct above; the tag says which struct a node is.
-        unsafe {
-            if node.is_null() {
-                return false;
-            }
-            let references = &mut *context.cast::<References>();
-            match (*node).type_ {
-                NodeTag::T_RangeTblEntry => {
-                    let entry: *mut pg_sys::RangeTblEntry = node.cast();
-                    let is_reference = (*entry).rtekind == pg_sys::RTEKind::RTE_CTE
-                        && (*entry).ctelevelsup == references.depth
-                        && CStr::from_ptr((*entry).ctename) == CStr::from_ptr((*references.with).ctename);
-                    if is_reference {
-                        references.found.push(entry);
-                    }
-                    false
+    let (depth, mut found) = (Cell::new(0u32), Vec::new());
+    // SAFETY: the walkers give valid nodes; the tag says which struct one is.
+    let mut enter = |node: *mut pg_sys::Node| unsafe {
+        match (*node).type_ {
+            NodeTag::T_RangeTblEntry => {
+                let entry: *mut pg_sys::RangeTblEntry = node.cast();
+                let is_reference = (*entry).rtekind == pg_sys::RTEKind::RTE_CTE
+                    && (*entry).ctelevelsup == depth.get()
+                    && CStr::from_ptr((*entry).ctename) == CStr::from_ptr((*with).ctename);
+                if is_reference {
+                    found.push(entry);
                 }
-                NodeTag::T_Query => {
-                    references.depth += 1;
-                    walk(node.cast(), context);
-                    (*context.cast::<References>()).depth -= 1;
-                    false
-                }
-                _ => pg_sys::expression_tree_walker(node, Some(walker), context),
+                Walk::Over
             }
+            NodeTag::T_Query => {
+                depth.set(depth.get() + 1);
+                Walk::Into
+            }
+            _ => Walk::Into,
         }
-    }
-    unsafe fn walk(query: *mut pg_sys::Query, context: *mut c_void) {
-        // SAFETY: a valid query.
-        unsafe {
-            pg_sys::query_tree_walker(query, Some(walker), context, pg_sys::QTW_EXAMINE_RTES_BEFORE as i32);
+    };
+    // SAFETY: as above.
+    let mut leave = |node: *mut pg_sys::Node| unsafe {
+        if (*node).type_ == NodeTag::T_Query {
+            depth.set(depth.get() - 1);
         }
-    }
-    let mut references = References { with, depth: 0, found: Vec::new() };
+    };
     // SAFETY: a query that may be changed; the entries found are its own.
     unsafe {
-        walk(level, (&raw mut references).cast());
-        for entry in references.found {
+        walk::walk_below(level.cast(), pg_sys::QTW_EXAMINE_RTES_BEFORE, &mut enter, &mut leave);
+        for entry in found {
             let entry_ref = &mut *entry;
             entry_ref.rtekind = pg_sys::RTEKind::RTE_SUBQUERY;
             entry_ref.subquery = copy((*with).ctequery.cast());
