@@ -40,6 +40,7 @@ fn main() -> ExitCode {
 
 fn run(config: Config) -> fusion_engine::Result<()> {
     end_with_supervisor();
+    offer_to_be_killed();
     let text = format!(
         "engine {} started, {} threads, {} MB for queries, of these {} MB for the column cache, socket {}",
         env!("CARGO_PKG_VERSION"),
@@ -104,6 +105,14 @@ fn close_inherited_descriptors() {
             // owner of the descriptor exists in it. (The one of the listing is closed already, which is harmless.)
             unsafe { rustix::io::close(descriptor) };
         }
+    }
+}
+
+/// Where memory runs out, the kernel is to end the engine, which comes back, and not a backend, whose death makes the server restart.
+fn offer_to_be_killed() {
+    const SCORE: &str = "500";
+    if let Err(error) = std::fs::write("/proc/self/oom_score_adj", SCORE) {
+        log::line(Level::Warning, &format!("could not set oom_score_adj: {error}"));
     }
 }
 

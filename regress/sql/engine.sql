@@ -13,6 +13,9 @@ SELECT pid > 0 AS pid, started_at < clock_timestamp() AS started, version = fusi
 FROM fusion.stat_engine;
 SELECT count(*) > 0 AS supervisor FROM pg_stat_activity WHERE backend_type = 'pg_fusion supervisor';
 
+-- Where memory runs out, the kernel is to choose the engine.
+SELECT trim(E'\n' FROM pg_read_file('/proc/' || pid || '/oom_score_adj')) AS oom_score_adj FROM fusion.stat_engine;
+
 -- One engine for all sessions.
 SELECT pid AS engine_pid FROM fusion.stat_engine \gset
 \c -
