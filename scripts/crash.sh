@@ -92,12 +92,12 @@ crash_works() {
 
 crash_backend_terminated() {
     crash_psql -c "SELECT pg_terminate_backend($crash_backend)"
-    within 1 crash_is_gone "$crash_backend" && within 1 crash_is_idle && crash_same_engine
+    within 3 crash_is_gone "$crash_backend" && within 3 crash_is_idle && crash_same_engine
 }
 
 crash_client_gone() {
     kill -9 "$crash_client"
-    within 2 crash_is_gone "$crash_backend" && within 1 crash_is_idle && crash_same_engine
+    within 4 crash_is_gone "$crash_backend" && within 3 crash_is_idle && crash_same_engine
 }
 
 # A backend that dies by a signal makes the postmaster end all processes and start again.
@@ -112,11 +112,11 @@ crash_supervisor_killed() {
 }
 
 crash_fast_shutdown() {
-    as_server "$PG_BINDIR/pg_ctl" -D "$work/$name/data" -w -t 10 -m fast stop && within 2 crash_no_processes && cluster_start "$name"
+    as_server "$PG_BINDIR/pg_ctl" -D "$work/$name/data" -w -t 10 -m fast stop && within 5 crash_no_processes && cluster_start "$name"
 }
 
 crash_immediate_shutdown() {
-    as_server "$PG_BINDIR/pg_ctl" -D "$work/$name/data" -w -t 10 -m immediate stop && within 2 crash_no_processes && cluster_start "$name"
+    as_server "$PG_BINDIR/pg_ctl" -D "$work/$name/data" -w -t 10 -m immediate stop && within 5 crash_no_processes && cluster_start "$name"
 }
 
 crash_postmaster_killed() {

@@ -64,7 +64,7 @@ ORDER BY n, kind;
 SELECT last_end FROM engine_is_there();
 
 -- It stops, and nothing of it answers: it is killed.
-ALTER SYSTEM SET fusion.engine_timeout = '2s';
+ALTER SYSTEM SET fusion.engine_timeout = '4s';
 SELECT pg_reload_conf();
 SELECT answer, restarted FROM dying('exec:stop');
 SELECT regexp_replace(last_end, '\d+', 'N') FROM engine_is_there();
