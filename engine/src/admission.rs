@@ -24,7 +24,11 @@ pub struct Admission {
 
 /// Held by a query while it runs.
 #[derive(Debug)]
-pub struct Slot(#[allow(dead_code, reason = "its drop frees the slot")] Option<OwnedSemaphorePermit>);
+pub struct Slot {
+    _permit: Option<OwnedSemaphorePermit>,
+    /// Whether the query had to wait for it.
+    pub waited: bool,
+}
 
 impl Admission {
     /// For at most `most` queries, at least one.
@@ -35,7 +39,7 @@ impl Admission {
 
     /// Lets a query in whose session has another one open.
     pub fn enter_nested(&self) -> Slot {
-        Slot(None)
+        Slot { _permit: None, waited: false }
     }
 
     /// Waits for a slot, at most for `patience`.
@@ -43,8 +47,8 @@ impl Admission {
     /// # Errors
     /// 53000 when that was too short.
     pub async fn enter(&self, patience: Option<Duration>) -> Result<Slot> {
-        if let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() {
-            return Ok(Slot(Some(slot)));
+        if let Ok(permit) = Arc::clone(&self.slots).try_acquire_owned() {
+            return Ok(Slot { _permit: Some(permit), waited: false });
         }
         let _waiting = Waiting::new(&self.waiting);
         let slot = Arc::clone(&self.slots).acquire_owned();
@@ -52,7 +56,7 @@ impl Admission {
             Some(patience) => tokio::time::timeout(patience, slot).await.map_err(|_| self.too_many())?,
             None => slot.await,
         };
-        slot.map(|slot| Slot(Some(slot))).map_err(|_| Error::Canceled)
+        slot.map(|permit| Slot { _permit: Some(permit), waited: true }).map_err(|_| Error::Canceled)
     }
 
     fn too_many(&self) -> Error {

@@ -5,7 +5,7 @@
 use fusion_proto::message::{EngineStatus, QueryMetrics};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// Stages of a query, in order.
 pub mod stage {
@@ -147,15 +147,6 @@ impl Default for StageTimer {
 }
 
 impl StageTimer {
-    /// Ends a stage that only some queries have: told if it took a millisecond or more.
-    pub fn end_if_long(&mut self, stage: &str) {
-        if self.since.elapsed() >= Duration::from_millis(1) {
-            self.end(stage);
-        } else {
-            self.since = Instant::now();
-        }
-    }
-
     /// Ends a stage; the next one starts.
     pub fn end(&mut self, stage: &str) {
         let now = Instant::now();

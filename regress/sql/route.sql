@@ -45,9 +45,13 @@ BEGIN
 END $$;
 SELECT p ->> 'Node Type' AS node, p ->> 'Fusion Route' AS route, p ->> 'Fusion Plan' AS plan
 FROM explain_json('EXPLAIN (COSTS OFF, FORMAT JSON) SELECT count(*) FROM empty') p;
-SELECT fusion.cache_evict('numbers') >= 0 AS evicted;
+-- Of an unlogged table nothing is cached.
+CREATE UNLOGGED TABLE public.uncached AS SELECT * FROM public.numbers;
+IMPORT FOREIGN SCHEMA public LIMIT TO (uncached) FROM SERVER fusion INTO fast;
 SELECT p -> 'Fusion Pages' AS pages, p -> 'Fusion Rows Decoded' AS decoded, p ? 'Fusion Plan' AS plan, p ? 'Fusion Stages' AS stages
-FROM explain_json('EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF, BUFFERS OFF, FORMAT JSON) SELECT count(*) FROM numbers') p;
+FROM explain_json('EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF, BUFFERS OFF, FORMAT JSON) SELECT count(*) FROM uncached') p;
+DROP FOREIGN TABLE fast.uncached;
+DROP TABLE public.uncached;
 SELECT p ->> 'Fusion Stages' ~ '^parse [0-9.]+ ms, bind .*, exec .* ms, end' AS stages, p ->> 'Fusion Plan' ~ 'output_rows=505' AS plan
 FROM explain_json('EXPLAIN (ANALYZE, FORMAT JSON) SELECT count(*) FROM numbers') p;
 SET fusion.log_route = on;

@@ -117,8 +117,10 @@ async fn run(handle: &QueryHandle, execute: Execute, kind: Kind) -> Result<FromE
     let engine = handle.session().engine();
     let faults = Faults::new(execute.fault.as_deref(), engine.config.faults)?;
     let mut timer = StageTimer::default();
-    let _slot = admit(handle, &execute, kind).await?;
-    timer.end_if_long(stage::QUEUE);
+    let slot = admit(handle, &execute, kind).await?;
+    if slot.waited {
+        timer.end(stage::QUEUE);
+    }
 
     let plan: Plan = codec::from_bytes(&execute.plan)?;
     faults.at(stage::PARSE).await?;
