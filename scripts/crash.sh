@@ -10,15 +10,10 @@ crash_suite() {
     local log=$collected/crash.log passed=0 failed=0 step
     note "PostgreSQL $PG_MAJOR: crash"
     : >"$log"
-    {
-        cat "$root/regress/regress.conf"
-        printf "shared_preload_libraries = 'pg_fusion'\nclient_connection_check_interval = 100ms\n"
-    } >"$collected/crash.conf"
-    cluster_remove "$name"
-    cluster_create "$name" C
-    cluster_configure "$name" <"$collected/crash.conf"
-    cluster_start "$name"
+    server pg_fusion C
     crash_psql -q <<'SQL' >>"$log" 2>&1
+ALTER SYSTEM SET client_connection_check_interval = '100ms';
+SELECT pg_reload_conf();
 CREATE EXTENSION pg_fusion;
 CREATE SCHEMA fast;
 CREATE TABLE big AS SELECT g AS id, g % 100 AS k FROM generate_series(1, 20000) g;
@@ -38,9 +33,8 @@ SQL
         wait "$crash_client" 2>/dev/null || true
     done
     as_server cat "$work/$name/log" >"$collected/crash.server.log"
-    printf 'crash: passed %s, failed %s\n' "$passed" "$failed"
-    printf '%s-crash %s %s\n' "$PG_MAJOR" "$passed" "$failed" >>"$counts"
-    [ "$failed" = 0 ] || { tail -n 60 "$log" && failed_suites=$((failed_suites + 1)); }
+    [ "$failed" = 0 ] || tail -n 60 "$log"
+    count_suite crash "$passed" "$failed"
 }
 
 crash_psql() { cluster_psql "$name" -d postgres -At "$@"; }

@@ -75,6 +75,13 @@ show_crashes() {
     fi
 }
 
+# count_suite LABEL PASSED FAILED: says, and notes in COUNTS, what came of a suite.
+count_suite() {
+    printf '%s: passed %s, failed %s\n' "$1" "$2" "$3"
+    printf '%s-%s %s %s\n' "$PG_MAJOR" "$1" "$2" "$3" >>"$counts"
+    [ "$3" = 0 ] || failed_suites=$((failed_suites + 1))
+}
+
 # suite LABEL DRIVER SELECTION...: run a driver of the pg_regress family on the running cluster.
 suite() {
     local label=$1 driver=$2 log passed failed rc=0
@@ -97,9 +104,7 @@ suite() {
     show_crashes
     as_server cat "$work/$name/log" >"$collected/$label.server.log"
     rm -rf "$output"
-    printf '%s passed %s, failed %s\n' "$label:" "$passed" "$failed"
-    printf '%s-%s %s %s\n' "$PG_MAJOR" "$label" "$passed" "$failed" >>"$counts"
-    [ "$failed" = 0 ] || failed_suites=$((failed_suites + 1))
+    count_suite "$label" "$passed" "$failed"
 }
 
 # wanted SUITE
@@ -128,9 +133,7 @@ diff_suite() {
     done < <(grep '^diff: ' "$log" || true)
     passed=$((passed - failed))
     [ "$rc" = 0 ] || [ "$failed" != 0 ] || failed=1
-    printf '%s passed %s, failed %s\n' "$label:" "$passed" "$failed"
-    printf '%s-%s %s %s\n' "$PG_MAJOR" "$label" "$passed" "$failed" >>"$counts"
-    [ "$failed" = 0 ] || failed_suites=$((failed_suites + 1))
+    count_suite "$label" "$passed" "$failed"
 }
 
 # long_suite LABEL: a command of fusion_bench that runs for a while, stress or chaos, in a database of its own. It counts as one test.
@@ -144,9 +147,7 @@ long_suite() {
         tee "$log" || passed=0 failed=1
     show_crashes
     as_server cat "$work/$name/log" >"$collected/$label.server.log"
-    printf '%s: passed %s, failed %s\n' "$label" "$passed" "$failed"
-    printf '%s-%s %s %s\n' "$PG_MAJOR" "$label" "$passed" "$failed" >>"$counts"
-    [ "$failed" = 0 ] || failed_suites=$((failed_suites + 1))
+    count_suite "$label" "$passed" "$failed"
 }
 
 if [ -n "${TESTS:-}" ]; then

@@ -32,6 +32,7 @@ mod rows;
 mod run;
 mod schema;
 mod statistics;
+mod stop;
 mod stress;
 
 use std::process::ExitCode;

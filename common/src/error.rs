@@ -27,6 +27,8 @@ impl SqlState {
     pub const INVALID_PARAMETER_VALUE: Self = Self(*b"22023");
     /// 53000: frames, queries or connections are used up.
     pub const INSUFFICIENT_RESOURCES: Self = Self(*b"53000");
+    /// 53100: there is no room on the disk.
+    pub const DISK_FULL: Self = Self(*b"53100");
     /// 53200: out of memory.
     pub const OUT_OF_MEMORY: Self = Self(*b"53200");
     /// 53400: a limit that a setting sets.
@@ -37,8 +39,6 @@ impl SqlState {
     pub const QUERY_CANCELED: Self = Self(*b"57014");
     /// 58030: the operating system reported an I/O error.
     pub const IO_ERROR: Self = Self(*b"58030");
-    /// 53100: there is no room on the disk.
-    pub const DISK_FULL: Self = Self(*b"53100");
     /// HV00N: the engine cannot be reached.
     pub const FDW_UNABLE_TO_ESTABLISH_CONNECTION: Self = Self(*b"HV00N");
     /// HV00D: unknown option.

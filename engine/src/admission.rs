@@ -50,7 +50,7 @@ impl Admission {
         if let Ok(permit) = Arc::clone(&self.slots).try_acquire_owned() {
             return Ok(Slot { _permit: Some(permit), waited: false });
         }
-        let _waiting = Waiting::new(&self.waiting);
+        let _waiting = self.waiting.hold();
         let slot = Arc::clone(&self.slots).acquire_owned();
         let slot = match patience {
             Some(patience) => tokio::time::timeout(patience, slot).await.map_err(|_| self.too_many())?,
@@ -62,22 +62,6 @@ impl Admission {
     fn too_many(&self) -> Error {
         let message = format!("too many queries run in the engine (limit {})", self.most);
         SqlError::new(SqlState::INSUFFICIENT_RESOURCES, message).with_hint("Increase fusion.max_queries.").into()
-    }
-}
-
-/// Counts one that waits, also when it is cancelled.
-struct Waiting<'a>(&'a Gauge);
-
-impl<'a> Waiting<'a> {
-    fn new(gauge: &'a Gauge) -> Self {
-        gauge.increment();
-        Self(gauge)
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.decrement();
     }
 }
 

@@ -212,11 +212,11 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("pgf-memory-{}", std::process::id()));
         let shared = runtime(64 << 20, &folder, u64::MAX, &Arc::new(ColumnCache::new(0))).unwrap();
         let queries = Gauge::default();
-        queries.increment();
+        let _first = queries.hold();
         let query = query_runtime(&shared, queries.clone());
         let memory = MemoryConsumer::new("join").register(&query.memory_pool);
         memory.try_grow(40 << 20).unwrap();
-        queries.increment();
+        let _second = queries.hold();
         assert!(memory.try_grow(1 << 20).is_err(), "it has more than half already");
         let other = query_runtime(&shared, queries);
         MemoryConsumer::new("join").register(&other.memory_pool).try_grow(20 << 20).unwrap();

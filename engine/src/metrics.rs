@@ -88,14 +88,20 @@ impl Gauge {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// One more.
-    pub fn increment(&self) {
+    /// One more, for as long as what is returned lives.
+    pub fn hold(&self) -> Held {
         self.0.fetch_add(1, Ordering::Relaxed);
+        Held(self.clone())
     }
+}
 
-    /// One less.
-    pub fn decrement(&self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+/// One of those that a [`Gauge`] counts.
+#[derive(Debug)]
+pub struct Held(Gauge);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

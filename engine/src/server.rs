@@ -230,9 +230,9 @@ fn is_our_user(stream: &UnixStream) -> bool {
 }
 
 async fn session(engine: Arc<Engine>, stream: UnixStream) {
-    engine.counters.sessions.increment();
+    let held = engine.counters.sessions.hold();
     let result = connection::serve(Arc::clone(&engine), stream).await;
-    engine.counters.sessions.decrement();
+    drop(held);
     if let Err(error) = result {
         log::line(Level::Warning, &format!("session ended: {error}"));
     }

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use super::{Chaos, Seat, count, queries};
 use crate::{
     client::Client,
+    diff,
     error::{Error, Result},
     random::Random,
 };
@@ -90,27 +91,14 @@ fn one_query(
     None
 }
 
-/// Both answers under one snapshot; the first row that differs, if any does.
+/// Both answers under one snapshot; what differs, if anything does.
 fn compare(client: &mut Client, sql: &str) -> Result<Option<String>> {
     client.query("BEGIN ISOLATION LEVEL REPEATABLE READ; SET LOCAL search_path = chaos")?;
     let native = client.query(sql)?;
     client.query("SET LOCAL search_path = chaos_fast")?;
     let engine = client.query(sql)?;
     client.query("COMMIT")?;
-    if native == engine {
-        return Ok(None);
-    }
-    let rows = native.rows().iter().zip(engine.rows()).enumerate().find(|(_, (native, engine))| native != engine);
-    let show = |row: &crate::client::Row| {
-        let value = |value: &Option<Vec<u8>>| {
-            value.as_ref().map_or_else(|| "NULL".to_owned(), |value| String::from_utf8_lossy(value).into_owned())
-        };
-        row.iter().map(value).collect::<Vec<_>>().join("|")
-    };
-    Ok(Some(match rows {
-        Some((at, (native, engine))) => format!("row {at}: native {}, engine {}", show(native), show(engine)),
-        None => format!("{} rows natively, {} from the engine", native.rows().len(), engine.rows().len()),
-    }))
+    Ok(diff::compare(&native, &engine, true))
 }
 
 /// Whether a monkey has done this, which each strike can only once.

@@ -14,13 +14,13 @@ mod queries;
 use std::{
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering},
+        atomic::{AtomicI32, AtomicU64, Ordering},
     },
     thread,
     time::{Duration, Instant},
 };
 
-use crate::{arguments::ChaosOptions, client::Client, error::Result, random::Random};
+use crate::{arguments::ChaosOptions, client::Client, error::Result, random::Random, stop::Stop};
 
 /// Sessions that write.
 const WRITERS: u64 = 2;
@@ -31,7 +31,7 @@ const SHOWN_FAILURES: usize = 20;
 /// What the threads share.
 pub struct Chaos {
     seed: u64,
-    stop: AtomicBool,
+    stop: Stop,
     seats: Vec<Seat>,
     counts: Counts,
     failures: Mutex<Vec<String>>,
@@ -70,7 +70,7 @@ fn count(counter: &AtomicU64) {
 
 impl Chaos {
     fn is_over(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
+        self.stop.is_told()
     }
 
     fn fail(&self, text: String) {
@@ -84,10 +84,7 @@ impl Chaos {
 
     /// Sleeps, or until the end.
     fn pause(&self, time: Duration) {
-        let end = Instant::now() + time;
-        while !self.is_over() && Instant::now() < end {
-            thread::sleep(Duration::from_millis(10).min(end.saturating_duration_since(Instant::now())));
-        }
+        self.stop.wait_until(Instant::now() + time);
     }
 }
 
@@ -98,7 +95,7 @@ pub fn run(options: &ChaosOptions) -> Result<bool> {
     queries::make_tables(&mut witness)?;
     let chaos = Chaos {
         seed: options.seed,
-        stop: AtomicBool::new(false),
+        stop: Stop::default(),
         seats: (0..options.clients).map(|_| Seat::default()).collect(),
         counts: Counts::default(),
         failures: Mutex::default(),
@@ -107,6 +104,7 @@ pub fn run(options: &ChaosOptions) -> Result<bool> {
     let start = Instant::now();
     thread::scope(|scope| {
         let chaos = &chaos;
+        let _told = chaos.stop.on_drop();
         for (number, seat) in chaos.seats.iter().enumerate() {
             scope.spawn(move || client::run(chaos, seat, number as u64));
         }
@@ -127,7 +125,6 @@ pub fn run(options: &ChaosOptions) -> Result<bool> {
                 println!("    {}", chaos.counts.summary());
             }
         }
-        chaos.stop.store(true, Ordering::Relaxed);
     });
     if let Err(error) = witness.query("SELECT 1") {
         chaos.fail(format!("the server restarted: {error}"));

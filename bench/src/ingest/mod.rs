@@ -17,7 +17,7 @@ use std::{
 
 use self::{
     report::{Measured, Phase, Report},
-    writer::{Stop, Writing},
+    writer::Writing,
 };
 use crate::{
     answer::{difference, route},
@@ -26,6 +26,7 @@ use crate::{
     client::{Answer, Client},
     error::{Error, Result},
     machine,
+    stop::Stop,
 };
 
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(2);

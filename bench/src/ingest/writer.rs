@@ -5,8 +5,7 @@
 //! writes without a pause, and the report says how much it wrote.
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
-    thread::{self, Scope, ScopedJoinHandle},
+    thread::{Scope, ScopedJoinHandle},
     time::{Duration, Instant},
 };
 
@@ -15,12 +14,11 @@ use crate::{
     client::{Answer, Client},
     error::{Error, Result},
     random::Random,
+    stop::Stop,
 };
 
 /// Orders of a batch; an order has four rows on average.
 const BATCH_ORDERS: usize = 25;
-/// How soon a pause notices that it is over.
-const TICK: Duration = Duration::from_millis(5);
 const CHANGES: [&str; 2] = ["l_quantity = l_quantity % 50 + 1", "l_comment = reverse(l_comment)"];
 
 /// What the writers did.
@@ -39,36 +37,6 @@ impl Writing {
     /// Per cent of lineitem that was updated in a minute.
     pub fn percent_per_minute(&self) -> f64 {
         self.rows as f64 * 100.0 / self.of.max(1) as f64 / self.time.as_secs_f64().max(1e-9) * 60.0
-    }
-}
-
-/// Told once, heard by all writers.
-#[derive(Default)]
-pub struct Stop(AtomicBool);
-
-/// Tells the writers to stop when it goes.
-pub struct StopOnDrop<'a>(&'a Stop);
-
-impl Stop {
-    pub fn on_drop(&self) -> StopOnDrop<'_> {
-        StopOnDrop(self)
-    }
-
-    fn is_told(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    /// Waits until `end`, or until told to stop.
-    fn wait_until(&self, end: Instant) {
-        while Instant::now() < end && !self.is_told() {
-            thread::sleep(TICK.min(end.saturating_duration_since(Instant::now())));
-        }
-    }
-}
-
-impl Drop for StopOnDrop<'_> {
-    fn drop(&mut self) {
-        self.0.0.store(true, Ordering::Relaxed);
     }
 }
 

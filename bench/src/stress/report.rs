@@ -9,16 +9,13 @@ use std::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    thread,
     time::{Duration, Instant},
 };
 
-use crate::arguments::StressOptions;
+use crate::{arguments::StressOptions, stop};
 
 /// Failures after which going on tells nothing new.
 const MAX_FAILURES: u64 = 10;
-/// How soon a pause notices that the run is over.
-const TICK: Duration = Duration::from_millis(20);
 
 /// What writers do, as it is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -102,10 +99,7 @@ impl Run {
 
     /// Waits, but not beyond the run's end.
     pub fn pause(&self, time: Duration) {
-        let until = Instant::now() + time;
-        while Instant::now() < until && !self.is_over() {
-            thread::sleep(TICK.min(until.saturating_duration_since(Instant::now())));
-        }
+        stop::wait_until(Instant::now() + time, || self.is_over());
     }
 
     pub fn count_comparison(&self, way: Way, rows: usize) {

@@ -20,6 +20,7 @@ pub mod run;
 
 use crate::error::{Error, Result};
 use crate::log::{self, Level};
+use crate::metrics::Held;
 use crate::scan::{PageBytes, RangeEvent, RangeRequest, WideTuple};
 use crate::server::Engine;
 use book::{Book, Purpose};
@@ -57,6 +58,7 @@ enum When {
 #[derive(Debug)]
 pub struct Session {
     engine: Arc<Engine>,
+    _segment: Held,
     outbox: Outbox,
     /// Signalled when the session must end: a backend that does not read.
     ended: Notify,
@@ -151,8 +153,8 @@ impl Session {
     /// A new session on a new segment.
     fn new(engine: Arc<Engine>, segment: Arc<Segment>, outbox: Outbox) -> Result<Arc<Self>> {
         let state = State { book: Book::new(segment)?, queries: BTreeMap::new(), closed: false };
-        engine.counters.segments.increment();
         Ok(Arc::new(Self {
+            _segment: engine.counters.segments.hold(),
             engine,
             outbox,
             ended: Notify::new(),
@@ -414,11 +416,5 @@ impl Session {
         }
         drop(state);
         drop(routes);
-    }
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        self.engine.counters.segments.decrement();
     }
 }

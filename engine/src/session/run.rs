@@ -63,26 +63,13 @@ pub fn start(session: &Arc<Session>, execute: Box<Execute>, kind: Kind) -> Resul
     }
     let handle = QueryHandle::new(Arc::clone(session), query, inbox);
     engine.counters.query_started();
-    let running = Running::new(handle.clone());
-    let work = engine.queries.spawn(async move { run(&running.0, *execute, kind).await });
+    let (running, of) = (engine.counters.queries.hold(), handle.clone());
+    let work = engine.queries.spawn(async move {
+        let _running = running;
+        run(&of, *execute, kind).await
+    });
     tokio::spawn(watch(handle, work));
     Ok(())
-}
-
-/// Counts a query for as long as its task lives.
-struct Running(QueryHandle);
-
-impl Running {
-    fn new(handle: QueryHandle) -> Self {
-        handle.session().engine().counters.queries.increment();
-        Self(handle)
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.session().engine().counters.queries.decrement();
-    }
 }
 
 /// Waits for the end of a query and answers.

@@ -257,40 +257,20 @@ impl<'q> NodeRef<'q> {
     /// Columns of the queries around the one that this node belongs to (or that it is), once per use, sub-selects included;
     /// levels are counted from that query.
     pub fn outer_columns(self) -> Vec<Var> {
-        let (level, mut found) = (Cell::new(0), Vec::new());
+        let mut found = Vec::new();
         // SAFETY: the walkers give valid nodes; the tag says which struct one is.
-        let mut enter = |node: *mut pg_sys::Node| unsafe {
-            match (*node).type_ {
-                NodeTag::T_Var => {
-                    let var = Var::new(&*node.cast());
-                    if var.level > level.get() {
-                        found.push(Var { level: var.level - level.get(), ..var });
-                    }
-                    Walk::Over
-                }
-                NodeTag::T_Query => {
-                    level.set(level.get() + 1);
-                    Walk::Into
-                }
-                _ => Walk::Into,
+        let mut visit = |node: *mut pg_sys::Node, level: u32| unsafe {
+            if (*node).type_ != NodeTag::T_Var {
+                return Walk::Into;
             }
+            let var = Var::new(&*node.cast());
+            if var.level > level {
+                found.push(Var { level: var.level - level, ..var });
+            }
+            Walk::Over
         };
-        // SAFETY: as above.
-        let mut leave = |node: *mut pg_sys::Node| unsafe {
-            if (*node).type_ == NodeTag::T_Query {
-                level.set(level.get() - 1);
-            }
-        };
-        // What joins are made of is seen where it stands.
-        let flags = pg_sys::QTW_IGNORE_JOINALIASES;
-        // SAFETY: a valid node.
-        unsafe {
-            if self.tag() == NodeTag::T_Query {
-                walk::walk_below(self.as_ptr(), flags, &mut enter, &mut leave);
-            } else {
-                walk::walk(self.as_ptr(), flags, &mut enter, &mut leave);
-            }
-        }
+        // SAFETY: a valid node. What joins are made of is seen where it stands.
+        unsafe { walk::by_level(self.as_ptr(), pg_sys::QTW_IGNORE_JOINALIASES, &mut visit) };
         found
     }
 

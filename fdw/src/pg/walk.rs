@@ -10,6 +10,7 @@
 use pgrx::pg_sys;
 use pgrx::pg_sys::ffi::pg_guard_ffi_boundary;
 use std::any::Any;
+use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
@@ -44,19 +45,34 @@ pub unsafe fn walk(node: Node, flags: u32, enter: &mut dyn FnMut(Node) -> Walk, 
     unsafe { run(enter, leave, flags, |context| step(node, context)) }
 }
 
-/// The same without `node` itself.
+/// Visits what is below the query `node`, or `node` and what is below it where it is no query, with the number of queries, of those below, that the visited
+/// node is inside of; true if it was stopped.
 ///
 /// # Safety
 /// As for [`walk`]; `node` is not null.
-pub unsafe fn walk_below(
-    node: Node,
-    flags: u32,
-    enter: &mut dyn FnMut(Node) -> Walk,
-    leave: &mut dyn FnMut(Node),
-) -> bool {
+pub unsafe fn by_level(node: Node, flags: u32, visit: &mut dyn FnMut(Node, u32) -> Walk) -> bool {
+    // SAFETY: the walkers give valid nodes.
+    let is_query = |node: Node| unsafe { (*node).type_ == pg_sys::NodeTag::T_Query };
+    let level = Cell::new(0);
+    let mut enter = |node| {
+        let walk = visit(node, level.get());
+        if walk == Walk::Into && is_query(node) {
+            level.set(level.get() + 1);
+        }
+        walk
+    };
+    let mut leave = |node| {
+        if is_query(node) {
+            level.set(level.get() - 1);
+        }
+    };
     let flags_of_start = flags as c_int;
     // SAFETY: as the caller's.
-    unsafe { run(enter, leave, flags, |context| below(node, flags_of_start, context)) }
+    unsafe {
+        run(&mut enter, &mut leave, flags, |context| {
+            if is_query(node) { below(node, flags_of_start, context) } else { step(node, context) }
+        })
+    }
 }
 
 /// Whether `test` is true for `node` or something below it, as far as it does not say [`Walk::Over`].

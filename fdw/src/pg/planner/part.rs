@@ -14,7 +14,7 @@ use crate::pg::walk::{self, Walk};
 use fusion_common::TypeRef;
 use pgrx::PgList;
 use pgrx::pg_sys::{self, NodeTag};
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 /// A sub-select of a query.
@@ -100,7 +100,7 @@ unsafe fn collect_sublinks(node: *mut pg_sys::Node, flags: u32, found: &mut Vec<
         Walk::Over
     };
     // SAFETY: as the caller's.
-    unsafe { walk::walk_below(node, flags, &mut enter, &mut |_| {}) };
+    unsafe { walk::by_level(node, flags, &mut |node, _| enter(node)) };
     loop {
         let Some(test) = tests.borrow_mut().pop() else { break };
         // SAFETY: an expression of the query, or null.
@@ -119,31 +119,19 @@ unsafe fn alias(entry: *const pg_sys::RangeTblEntry) -> String {
 /// # Safety
 /// `query` is a valid query.
 pub unsafe fn is_self_contained(query: *mut pg_sys::Query) -> bool {
-    let depth = Cell::new(0u32);
     let stop_if = |found: bool| if found { Walk::Stop } else { Walk::Into };
     // SAFETY: the walkers give valid nodes; the tag says which struct one is.
-    let mut enter = |node: *mut pg_sys::Node| unsafe {
-        let depth_now = depth.get();
+    let mut visit = |node: *mut pg_sys::Node, depth: u32| unsafe {
         match (*node).type_ {
-            NodeTag::T_Var => stop_if((*node.cast::<pg_sys::Var>()).varlevelsup > depth_now),
-            NodeTag::T_Aggref => stop_if((*node.cast::<pg_sys::Aggref>()).agglevelsup > depth_now),
-            NodeTag::T_GroupingFunc => stop_if((*node.cast::<pg_sys::GroupingFunc>()).agglevelsup > depth_now),
+            NodeTag::T_Var => stop_if((*node.cast::<pg_sys::Var>()).varlevelsup > depth),
+            NodeTag::T_Aggref => stop_if((*node.cast::<pg_sys::Aggref>()).agglevelsup > depth),
+            NodeTag::T_GroupingFunc => stop_if((*node.cast::<pg_sys::GroupingFunc>()).agglevelsup > depth),
             NodeTag::T_RangeTblEntry => {
                 let entry = &*node.cast::<pg_sys::RangeTblEntry>();
-                let is_outer = entry.rtekind == pg_sys::RTEKind::RTE_CTE && entry.ctelevelsup > depth_now;
+                let is_outer = entry.rtekind == pg_sys::RTEKind::RTE_CTE && entry.ctelevelsup > depth;
                 if is_outer { Walk::Stop } else { Walk::Over }
             }
-            NodeTag::T_Query => {
-                depth.set(depth_now + 1);
-                Walk::Into
-            }
             _ => Walk::Into,
-        }
-    };
-    // SAFETY: as above.
-    let mut leave = |node: *mut pg_sys::Node| unsafe {
-        if (*node).type_ == NodeTag::T_Query {
-            depth.set(depth.get() - 1);
         }
     };
     // SAFETY: as the caller's.
@@ -151,7 +139,7 @@ pub unsafe fn is_self_contained(query: *mut pg_sys::Query) -> bool {
         (*query).commandType == pg_sys::CmdType::CMD_SELECT
             && (*query).utilityStmt.is_null()
             && !(*query).hasModifyingCTE
-            && !walk::walk_below(query.cast(), pg_sys::QTW_EXAMINE_RTES_BEFORE, &mut enter, &mut leave)
+            && !walk::by_level(query.cast(), pg_sys::QTW_EXAMINE_RTES_BEFORE, &mut visit)
     }
 }
 

@@ -6,7 +6,6 @@ use super::{copy, is_self_contained, walk_queries};
 use crate::pg::walk::{self, Walk};
 use pgrx::PgList;
 use pgrx::pg_sys::{self, NodeTag};
-use std::cell::Cell;
 use std::ffi::CStr;
 
 /// Puts the WITH queries that the planner would inline where they are used (`SS_process_ctes` of subselect.c), if they refer to nothing
@@ -51,36 +50,24 @@ unsafe fn inline(
     with: *mut pg_sys::CommonTableExpr,
     inlined: &mut Vec<*mut pg_sys::RangeTblEntry>,
 ) {
-    let (depth, mut found) = (Cell::new(0u32), Vec::new());
+    let mut found = Vec::new();
     // SAFETY: the walkers give valid nodes; the tag says which struct one is.
-    let mut enter = |node: *mut pg_sys::Node| unsafe {
-        match (*node).type_ {
-            NodeTag::T_RangeTblEntry => {
-                let entry: *mut pg_sys::RangeTblEntry = node.cast();
-                let is_reference = (*entry).rtekind == pg_sys::RTEKind::RTE_CTE
-                    && (*entry).ctelevelsup == depth.get()
-                    && CStr::from_ptr((*entry).ctename) == CStr::from_ptr((*with).ctename);
-                if is_reference {
-                    found.push(entry);
-                }
-                Walk::Over
-            }
-            NodeTag::T_Query => {
-                depth.set(depth.get() + 1);
-                Walk::Into
-            }
-            _ => Walk::Into,
+    let mut visit = |node: *mut pg_sys::Node, depth: u32| unsafe {
+        if (*node).type_ != NodeTag::T_RangeTblEntry {
+            return Walk::Into;
         }
-    };
-    // SAFETY: as above.
-    let mut leave = |node: *mut pg_sys::Node| unsafe {
-        if (*node).type_ == NodeTag::T_Query {
-            depth.set(depth.get() - 1);
+        let entry: *mut pg_sys::RangeTblEntry = node.cast();
+        let is_reference = (*entry).rtekind == pg_sys::RTEKind::RTE_CTE
+            && (*entry).ctelevelsup == depth
+            && CStr::from_ptr((*entry).ctename) == CStr::from_ptr((*with).ctename);
+        if is_reference {
+            found.push(entry);
         }
+        Walk::Over
     };
     // SAFETY: a query that may be changed; the entries found are its own.
     unsafe {
-        walk::walk_below(level.cast(), pg_sys::QTW_EXAMINE_RTES_BEFORE, &mut enter, &mut leave);
+        walk::by_level(level.cast(), pg_sys::QTW_EXAMINE_RTES_BEFORE, &mut visit);
         for entry in found {
             let entry_ref = &mut *entry;
             entry_ref.rtekind = pg_sys::RTEKind::RTE_SUBQUERY;
