@@ -48,8 +48,7 @@ fn prewarm(relid: Oid, columns: Option<Vec<Option<String>>>) -> Result<i64> {
     // read, under the snapshot of the calling statement, which is active until we return.
     let mut run = unsafe {
         let (query, text) = planner::analyze_text(&select)?;
-        let native =
-            NativeQuery { query: planner::copy(query), tables: Vec::new(), server: pg_sys::InvalidOid, reason: None };
+        let native = NativeQuery::of_heap(query, pg_sys::InvalidOid);
         let args = PlannerArgs { query_string: text, cursor_options: 0, bound_params: std::ptr::null_mut() };
         let stmt = planner::plan_natively(native.query, args);
         executor::check_permissions(stmt);
@@ -152,7 +151,14 @@ fn fusion_stat_cache() -> TableIterator<
         entries => entries.or_raise(),
     };
     let sees_all = rights::reads_all_statistics();
-    let seen = entries.into_iter().filter(move |entry| sees_all || rights::may_read(entry.relation));
+    let seen = entries.into_iter().filter(move |entry| {
+        let attnum = i16::try_from(entry.attnum).ok().filter(|&attnum| attnum > 0);
+        sees_all
+            || match attnum {
+                Some(attnum) => rights::may_read_column(entry.relation, attnum),
+                None => rights::may_read(entry.relation),
+            }
+    });
     TableIterator::new(seen.map(|entry| {
         (
             pg_sys::Oid::from(entry.relation),

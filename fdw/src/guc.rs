@@ -188,7 +188,7 @@ fn init_session() {
         &SESSION_MEMORY_KB,
         MIN_SESSION_MEMORY_KB,
         MAX_SESSION_MEMORY_KB,
-        GucContext::Userset,
+        GucContext::Suset,
         GucFlags::UNIT_KB,
     );
     GucRegistry::define_int_guc(

@@ -32,7 +32,6 @@ SELECT a.dept, b.dept FROM v_pay a JOIN v_pay b ON a.heads = b.heads AND a.dept 
 SELECT * FROM v_busy;
 SELECT count(*) FROM v_all;
 SELECT name, count(*) FROM v_all GROUP BY name HAVING count(*) > 1;
--- expect partial: subquery "v_barrier" runs in the engine; not the whole: row security or a security barrier applies to "v_barri
 SELECT * FROM v_barrier WHERE salary > 3000;
 SELECT * FROM v_top;
 SELECT v.id, s.amount FROM v_top v JOIN sales s ON s.emp = v.id WHERE s.amount > 300;

@@ -156,7 +156,7 @@ SELECT random() < 2 FROM (SELECT b, max(i2) FROM fast.numbers GROUP BY b) s WHER
 SELECT EXISTS (SELECT i4 FROM fast.numbers), random() < 2;
 RESET ROLE;
 
--- Row security: what it applies to stays native.
+-- Row security: each role has its plan.
 CREATE TABLE guarded (id int, owner text);
 INSERT INTO guarded SELECT g, CASE WHEN g % 2 = 0 THEN 'fusion_part' ELSE 'other' END FROM generate_series(1, 100) g;
 ALTER TABLE guarded ENABLE ROW LEVEL SECURITY;

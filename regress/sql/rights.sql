@@ -48,7 +48,7 @@ SET ROLE fusion_reader;
 SELECT * FROM fast.payroll ORDER BY dept;
 RESET ROLE;
 
--- Row security: PostgreSQL runs the query, with its policies.
+-- Row security: the policies of who reads (more in row_security).
 CREATE POLICY own_dept ON salary FOR SELECT TO fusion_reader USING (dept = 'd1');
 ALTER TABLE salary ENABLE ROW LEVEL SECURITY;
 GRANT SELECT ON public.salary TO fusion_reader;

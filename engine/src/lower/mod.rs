@@ -30,6 +30,7 @@ mod window;
 #[cfg(test)]
 mod tests;
 
+use crate::optimizer::barrier::Barrier;
 use crate::shared::SharedTable;
 use crate::{Error, Result};
 use compare::ordered;
@@ -117,6 +118,10 @@ impl Lowering<'_> {
             Rel::Values { types, rows } => self.values(types, rows, depth),
             Rel::Filter { input, predicates } => self.filter(input, predicates, depth),
             Rel::Project { input, exprs } => self.project(input, exprs, depth),
+            Rel::Barrier { input } => {
+                let input = self.rel(input, depth)?;
+                Ok(Relation { plan: Barrier::over(input.plan), ..input })
+            }
             Rel::InnerJoin { inputs, predicates } => join::inner(self, inputs, predicates, depth),
             Rel::Join { kind, left, right, predicates } => join::outer(self, *kind, (left, right), predicates, depth),
             Rel::Aggregate { input, groups, aggregates } => {

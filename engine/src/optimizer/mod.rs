@@ -9,7 +9,7 @@
 //!
 //! Joins of all pairs look whether the query was cancelled ([`cancel`]); what window functions collect is counted ([`account`]).
 //! `PushDownFilter` is kept from pushing below an aggregate without groups ([`push_down`]). A top-k sort sorts by all that the merge
-//! above it compares ([`whole_order`]).
+//! above it compares ([`whole_order`]). Conditions stop at security barriers ([`barrier`]).
 //! `JoinSelection` stays, but may not exchange sides ([`join_order`] has chosen them): it only picks between one hash table for all
 //! ([`COLLECT_ROWS`]) and a table per partition.
 //!
@@ -19,6 +19,7 @@
 //! `SingleDistinctToGroupBy`, `EliminateOuterJoin` (needs [`crate::function::StrictFunction`] to be strict, which it is).
 
 mod account;
+pub mod barrier;
 pub mod cancel;
 pub mod join_order;
 mod push_down;
@@ -84,6 +85,7 @@ pub fn session_state(config: SessionConfig, runtime: Arc<RuntimeEnv>, cancel: &C
         .with_config(config)
         .with_runtime_env(runtime)
         .with_default_features()
+        .with_query_planner(Arc::new(barrier::BarrierPlanner))
         .with_optimizer_rules(logical_rules)
         .with_physical_optimizer_rules(rules)
         .build()

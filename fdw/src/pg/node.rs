@@ -233,6 +233,30 @@ impl<'q> NodeRef<'q> {
         unsafe { pg_sys::contain_volatile_functions(self.as_ptr()) }
     }
 
+    /// This value of type `name` as text.
+    pub fn name_as_text(self) -> Self {
+        /// `text(name)`.
+        const TEXT_OF_NAME: u32 = 406;
+        // SAFETY: a call of a built-in function with an argument of its type, made in the memory context of the translation.
+        unsafe {
+            let call = pg_sys::makeFuncExpr(
+                pg_sys::Oid::from(TEXT_OF_NAME),
+                pg_sys::TEXTOID,
+                pg_sys::list_make1_impl(pg_sys::NodeTag::T_List, pg_sys::ListCell { ptr_value: self.as_ptr().cast() }),
+                pg_sys::DEFAULT_COLLATION_OID,
+                pg_sys::InvalidOid,
+                pg_sys::CoercionForm::COERCE_IMPLICIT_CAST,
+            );
+            part(call)
+        }
+    }
+
+    /// Whether evaluating it may tell something of the columns in it, by an error or otherwise (`proleakproof`).
+    pub fn may_leak(self) -> bool {
+        // SAFETY: a valid expression; the function only reads it.
+        unsafe { pg_sys::contain_leaked_vars(self.as_ptr()) }
+    }
+
     /// Walks over this node and those below it, sub-selects included, parents first.
     pub fn walk(self, mut visit: impl FnMut(NodeRef<'q>) -> Walk) {
         let mut enter = |node: *mut pg_sys::Node| {

@@ -137,8 +137,10 @@ pub struct RangeEntry<'q> {
     pub kind: RangeKind<'q>,
     /// Its name in the query.
     pub alias: String,
-    /// Row security or a security barrier applies.
-    pub secured: bool,
+    /// What row security lets its user see, as conditions in the order in which they are evaluated.
+    pub policies: Vec<NodeRef<'q>>,
+    /// A security-barrier view.
+    pub barrier: bool,
     /// TABLESAMPLE.
     pub sampled: bool,
     /// The entry itself.
@@ -214,7 +216,6 @@ impl<'q> QueryRef<'q> {
             (query.commandType != pg_sys::CmdType::CMD_SELECT, "a statement other than SELECT"),
             (!query.utilityStmt.is_null(), "a utility statement"),
             (query.hasModifyingCTE, "a data-modifying statement in WITH"),
-            (query.hasRowSecurity, "row security"),
             (query.hasForUpdate || !query.rowMarks.is_null(), "FOR UPDATE or FOR SHARE"),
             (query.hasTargetSRFs, "a set-returning function in the select list"),
         ];
@@ -248,6 +249,7 @@ impl<'q> QueryRef<'q> {
             for entry in nodes((*query).rtable) {
                 let entry = entry.as_ptr().cast::<pg_sys::RangeTblEntry>();
                 (*entry).values_lists = simplify((*entry).values_lists.cast()).cast();
+                (*entry).securityQuals = simplify((*entry).securityQuals.cast()).cast();
                 forget_aliases(entry);
             }
         }
@@ -489,7 +491,8 @@ impl<'q> QueryRef<'q> {
         Some(RangeEntry {
             kind,
             alias,
-            secured: !entry.securityQuals.is_null() || entry.security_barrier,
+            policies: nodes(entry.securityQuals),
+            barrier: entry.security_barrier,
             sampled: !entry.tablesample.is_null(),
             entry: node.as_ptr().cast(),
         })

@@ -271,6 +271,7 @@ fn work(plan: &Plan, rel: &Rel, decoding: f64) -> Work {
             let input = work(plan, input, decoding);
             Work { time: input.time + input.rows * GROUPED_ROW, ..input }
         }
+        Rel::Barrier { input } => work(plan, input, decoding),
         Rel::Sort { input, .. } => {
             let input = work(plan, input, decoding);
             Work { time: input.time + input.rows * SORTED_ROW, ..input }

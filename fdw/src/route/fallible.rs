@@ -19,7 +19,7 @@ pub fn may_fail(plan: &Plan) -> bool {
 fn rel(node: &Rel) -> bool {
     let own = match node {
         Rel::Scan { .. } | Rel::Shared { .. } | Rel::UnionAll { .. } | Rel::Distinct { .. } => false,
-        Rel::SetOperation { .. } => false,
+        Rel::SetOperation { .. } | Rel::Barrier { .. } => false,
         Rel::Values { rows, .. } => rows.iter().flatten().any(expr),
         Rel::Filter { predicates, .. } | Rel::InnerJoin { predicates, .. } | Rel::Join { predicates, .. } => {
             predicates.iter().any(expr)

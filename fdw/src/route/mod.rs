@@ -354,9 +354,7 @@ pub unsafe fn translate_query(
         // SAFETY: the translation passes relation entries of the query.
         let (relid, inherit) = unsafe { ((*rte).relid.to_u32(), (*rte).inh) };
         let heap = match native.tables.iter().find(|table| table.foreign == relid) {
-            Some(table) if table.row_security_applies => {
-                return Err(Refusal(format!("row security applies to {}", table.heap.name)));
-            }
+            // Where row security applies, its heap relation stands in its place.
             Some(table) => table.heap.clone(),
             // Where row security applies to it, the rewriter has said so in the query.
             None => relation::plain(relid).map_err(Refusal)?,
@@ -366,6 +364,6 @@ pub unsafe fn translate_query(
         }
         leaves.read(heap, inherit)
     };
-    // SAFETY: as the caller's.
-    unsafe { translate::translate(query, &resolve) }
+    // SAFETY: as the caller's; the secured query is a copy of `query`.
+    unsafe { translate::translate(native.secured.unwrap_or(query), &resolve) }
 }

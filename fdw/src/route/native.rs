@@ -20,6 +20,9 @@ pub struct NativeQuery {
     pub tables: Vec<FusionTable>,
     /// The server that the engine's scan belongs to.
     pub server: pg_sys::Oid,
+    /// What is translated instead of the query, if row security applies to some of its fusion tables: these replaced as in `query`, so that
+    /// their policies are in it.
+    pub secured: Option<*mut pg_sys::Query>,
     /// Why the engine cannot run the query, if something was found already.
     pub reason: Option<String>,
 }
@@ -32,8 +35,6 @@ pub struct FusionTable {
     pub server: pg_sys::Oid,
     /// What stands behind it.
     pub heap: HeapRelation,
-    /// Whether row security restricts what this query reads of it.
-    pub row_security_applies: bool,
 }
 
 /// Whether a range-table entry is a fusion table, and its server.
@@ -68,21 +69,15 @@ impl NativeQuery {
             if !found {
                 return Ok(None);
             }
-            let query = planner::copy(parse);
-            let mut native = Self { query, tables: Vec::new(), server: pg_sys::InvalidOid, reason: None };
-            let mut outcome = Ok(());
-            let mut queries = Vec::new();
-            planner::walk_queries(native.query, &mut |query| {
-                queries.push(query);
-                false
-            });
-            for query in queries {
-                if outcome.is_ok() {
-                    outcome = native.replace_in(query);
-                }
+            let mut native = Self::of_heap(parse, pg_sys::InvalidOid);
+            for query in queries(native.query) {
+                native.replace_in(query)?;
             }
             native.server = native.tables.first().map_or(pg_sys::InvalidOid, |table| table.server);
-            outcome.map(|()| Some(native))
+            if native.reason.is_none() && native.depends_on_role() {
+                native.secured = secured(parse)?;
+            }
+            Ok(Some(native))
         }
     }
 
@@ -124,8 +119,18 @@ impl NativeQuery {
                 return None;
             }
             let server = catalog::default_server()?;
-            Some(Self { query: planner::copy(parse), tables: Vec::new(), server, reason: None })
+            Some(Self::of_heap(parse, server))
         }
+    }
+
+    /// Of a rewritten query over heap relations alone.
+    ///
+    /// # Safety
+    /// `parse` is a rewritten query without fusion tables.
+    pub unsafe fn of_heap(parse: *mut pg_sys::Query, server: pg_sys::Oid) -> Self {
+        // SAFETY: as the caller's.
+        let query = unsafe { planner::copy(parse) };
+        Self { query, tables: Vec::new(), server, secured: None, reason: None }
     }
 
     /// Whether a plan of it holds for the current role only: the fusion table in a cached query does not say that its heap relation has row
@@ -151,7 +156,6 @@ impl NativeQuery {
                 }
                 let access = Access::of(query, rte);
                 let heap = relation::resolve(foreign)?;
-                let row_security_applies = planner::row_security_applies(heap.heap, access.check_as);
                 if access.reads_row_or_system_column() {
                     self.reason = Some("a whole row or a system column is used".to_owned());
                 } else if row_marks.contains(&rtindex) {
@@ -164,10 +168,52 @@ impl NativeQuery {
                     let select = select(&heap, (*rte).inh, |attnum| access.reads(attnum));
                     planner::replace_by_subquery(query, rte, &select);
                 }
-                self.tables.push(FusionTable { foreign, server, heap, row_security_applies });
+                self.tables.push(FusionTable { foreign, server, heap });
             }
         }
         Ok(())
+    }
+}
+
+/// All query levels of a query.
+///
+/// # Safety
+/// `query` is a rewritten query.
+unsafe fn queries(query: *mut pg_sys::Query) -> Vec<*mut pg_sys::Query> {
+    let mut queries = Vec::new();
+    // SAFETY: as the caller's; the walk only collects.
+    unsafe {
+        planner::walk_queries(query, &mut |query| {
+            queries.push(query);
+            false
+        });
+    }
+    queries
+}
+
+/// A copy of a query whose fusion tables to which row security applies are replaced, with their policies; None if it applies to none.
+///
+/// # Safety
+/// `parse` is a rewritten query whose fusion tables can be replaced.
+unsafe fn secured(parse: *mut pg_sys::Query) -> Result<Option<*mut pg_sys::Query>> {
+    // SAFETY: as the caller's; what is changed is a copy.
+    unsafe {
+        let copy = planner::copy(parse);
+        let mut found = false;
+        for query in queries(copy) {
+            for rte in planner::range_table(query) {
+                if fusion_server(rte).is_none() {
+                    continue;
+                }
+                let (heap, access) = (relation::resolve((*rte).relid.to_u32())?, Access::of(query, rte));
+                if planner::row_security_applies(heap.heap, access.check_as) {
+                    let select = select(&heap, (*rte).inh, |attnum| access.reads(attnum));
+                    planner::replace_by_subquery(query, rte, &select);
+                    found = true;
+                }
+            }
+        }
+        Ok(found.then_some(copy))
     }
 }
 

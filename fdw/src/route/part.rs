@@ -445,6 +445,8 @@ impl Search {
                 return Ok(None);
             }
             planner::graft(stmt, grafts);
+            // Also where only the rest reads what has row security.
+            (*stmt).dependsOnRole |= (*native_stmt).dependsOnRole;
             if self.args.cursor_options & CURSOR_OPT_SCROLL != 0 {
                 planner::make_scrollable(stmt);
             }

@@ -5,16 +5,16 @@
 //! `fusion_proto::plan::typing` whether the engine can hold the result exactly.
 
 use super::collation::{check_comparison, check_equality};
-use super::operator::{comparison, is_comparable_with};
+use super::operator::{comparison, is_comparable_with, name_equality};
 use super::scope::{Scope, Typed};
 use super::{Refusal, Result, Translator, constant};
 use crate::pg::collation::{CaseMapping, case_mapping};
 use crate::pg::names;
-use crate::pg::node::{BoolOp, CallNode, Node, NodeRef};
+use crate::pg::node::{BoolOp, CallNode, Node, NodeRef, Walk};
 use fusion_common::types::oid;
 use fusion_common::{ColumnType, Oid, TypeRef};
 use fusion_proto::plan::{CompareOp, Expr, ExprKind, Function, TextFunction, Value, call_type, case_type};
-use pgrx::pg_sys::{NodeTag, ParamKind};
+use pgrx::pg_sys::{self, NodeTag, ParamKind};
 
 /// `extract(text, date)`, `extract(text, timestamp)`, `date_part(text, timestamp)` and `date_trunc(text, timestamp)`: their field is
 /// folded into the function.
@@ -168,6 +168,14 @@ impl<'q> Translator<'q, '_> {
         if let Some(op) = comparison(call.function) {
             let (left, right) = self.pair(call, scope)?;
             return compare(op, left, right, call);
+        }
+        if let Some(op) = name_equality(call.function) {
+            // `owner = current_user`: a name that has no columns comes as the text that it is.
+            let is_name = |node: NodeRef<'q>| node.type_ref().oid == pg_sys::NAMEOID.to_u32();
+            let as_text = |&arg: &NodeRef<'q>| if is_name(arg) && is_parameter(arg) { arg.name_as_text() } else { arg };
+            let call = CallNode { args: call.args.iter().map(as_text).collect(), ..call.clone() };
+            let (left, right) = self.pair(&call, scope)?;
+            return compare(op, left, right, &call);
         }
         if ILIKE.contains(&call.function) {
             return self.ilike(call, ty, scope);
@@ -586,23 +594,39 @@ pub(super) fn branch_type(branches: &[Typed], ty: TypeRef) -> Result<ColumnType>
 /// Whether the backend can evaluate this once for the whole query: no columns, nothing that only means something inside the
 /// query.
 pub(super) fn is_parameter(node: NodeRef<'_>) -> bool {
-    !node.any(|node| match node.view() {
-        Node::Var(_) | Node::Aggregate(_) | Node::Window(_) | Node::Grouping(_) | Node::SubLink(_) | Node::CaseTest => {
-            true
-        }
-        Node::Param { kind, .. } => kind != ParamKind::PARAM_EXTERN,
-        Node::Other(tag) => matches!(
-            tag,
-            NodeTag::T_SubLink
-                | NodeTag::T_SetToDefault
-                | NodeTag::T_CoerceToDomainValue
-                | NodeTag::T_CurrentOfExpr
-                | NodeTag::T_NextValueExpr
-                | NodeTag::T_PlaceHolderVar
-        ),
-        Node::Function(call) | Node::Operator(call) => call.returns_set,
-        _ => false,
-    })
+    !depends(node, false)
+}
+
+/// Whether a value depends on rows, or on what stands around it in the query. Inside a simple CASE its operand is known.
+fn depends(node: NodeRef<'_>, inside_case: bool) -> bool {
+    let mut found = false;
+    node.walk(|node| {
+        found |= match node.view() {
+            Node::Var(_) | Node::Aggregate(_) | Node::Window(_) | Node::Grouping(_) | Node::SubLink(_) => true,
+            Node::CaseTest => !inside_case,
+            Node::Param { kind, .. } => kind != ParamKind::PARAM_EXTERN,
+            Node::Other(tag) => matches!(
+                tag,
+                NodeTag::T_SubLink
+                    | NodeTag::T_SetToDefault
+                    | NodeTag::T_CoerceToDomainValue
+                    | NodeTag::T_CurrentOfExpr
+                    | NodeTag::T_NextValueExpr
+                    | NodeTag::T_PlaceHolderVar
+            ),
+            Node::Function(call) | Node::Operator(call) => call.returns_set,
+            Node::Case { arg: Some(arg), branches, otherwise } => {
+                let results = branches.iter().map(|(_, result)| *result).chain(otherwise);
+                found = depends(arg, inside_case)
+                    || branches.iter().any(|(condition, _)| depends(*condition, true))
+                    || results.into_iter().any(|result| depends(result, inside_case));
+                return if found { Walk::Stop } else { Walk::Over };
+            }
+            _ => false,
+        };
+        if found { Walk::Stop } else { Walk::Into }
+    });
+    found
 }
 
 /// The string of a text constant.

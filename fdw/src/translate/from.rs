@@ -4,6 +4,9 @@
 //! engine finds best; outer joins keep their sides. Sub-selects and views are translated where they stand, WITH queries where they are
 //! used, or once if they are used more often.
 //!
+//! What row security lets a user see, and what a security-barrier view gives, stands below a [`Rel::Barrier`]: conditions of the query that may
+//! leak come above it, the others below.
+//!
 //! In a component come first the inputs that depend on nothing, among them scalar sub-selects that conjuncts compare with; then
 //! FROM items that depend on others (LATERAL, or the rows around the query); then sub-selects of WHERE, as joins.
 
@@ -113,6 +116,7 @@ impl<'q> Translator<'q, '_> {
             }
             joined.push(conjunct);
         }
+        self.pass_barriers(&mut inner)?;
         let InnerInputs { inputs, mut plain, semi_joins } = inner;
         plain.extend(joined);
         let mut bound = self.inner_join(inputs, &plain, &keyed)?;
@@ -123,9 +127,7 @@ impl<'q> Translator<'q, '_> {
             bound = self.join_sublink(bound, join)?;
         }
         for conjunct in late {
-            bound = self.with_sublinks(bound, [conjunct])?;
-            let predicate = self.condition(conjunct, &Scope::new(bound.columns.clone()))?;
-            bound = bound.filter(vec![predicate]);
+            bound = self.filtered(bound, conjunct)?;
         }
         Ok(From { bound, aside })
     }
@@ -251,6 +253,11 @@ impl<'q> Translator<'q, '_> {
                 }
             }
             Rel::UnionAll { inputs, .. } => inputs.iter_mut().for_each(|input| self.estimate(input, own, offset)),
+            // What stands above may leak: nothing is to be learned of hidden values from what it lets pass.
+            Rel::Barrier { input } => {
+                let (input, conditions) = below_filters(input);
+                self.estimate(input, &conditions.iter().collect::<Vec<_>>(), 0);
+            }
             _ => {}
         }
     }
@@ -315,6 +322,9 @@ impl<'q> Translator<'q, '_> {
         };
         let Some(query) = query.filter(|query| !query.node().outer_columns().is_empty()) else { return Ok(None) };
         check_entry(&entry)?;
+        if entry.is_some_and(|entry| entry.barrier) {
+            return Err(Refusal::unsupported("a security-barrier view beside what it depends on"));
+        }
         let query = query.duplicate();
         let used = level.used.get(&rtindex).cloned().unwrap_or_default();
         if used.contains(&0) {
@@ -369,13 +379,73 @@ impl<'q> Translator<'q, '_> {
         if used.contains(&0) {
             return Err(Refusal::unsupported("a whole-row reference"));
         }
-        match &entry.kind {
+        let bound = match &entry.kind {
             RangeKind::Relation => self.scan(rtindex, &entry, used),
             RangeKind::Subquery(query) => self.subquery(rtindex, *query, used),
             RangeKind::With { name, level, recursive } => self.with(rtindex, name, *level, *recursive, used),
             RangeKind::Values { rows, types } => self.values(rtindex, rows, types, used),
             RangeKind::Other(what) => Err(Refusal::unsupported(what)),
+        }?;
+        if entry.barrier || !entry.policies.is_empty() {
+            return self.secured(bound, &entry.policies);
         }
+        Ok(bound)
+    }
+
+    /// The rows of `bound` that `policies` let through, below a barrier. One that may leak sees no rows that those before it take away.
+    fn secured(&mut self, mut bound: Bound<'q>, policies: &[NodeRef<'q>]) -> Result<Bound<'q>> {
+        for (level, &policy) in policies.iter().enumerate() {
+            if level > 0 && policy.may_leak() {
+                bound = bound.behind_barrier();
+            }
+            let mut conjuncts = Vec::new();
+            push_conjuncts(policy, &mut conjuncts);
+            for conjunct in conjuncts {
+                bound = match semi_join(conjunct) {
+                    Some(join) => self.join_sublink(bound, join)?,
+                    None => self.filtered(bound, conjunct)?,
+                };
+            }
+        }
+        let mut bound = bound.behind_barrier();
+        self.estimate(&mut bound.rel, &[], 0);
+        Ok(bound)
+    }
+
+    /// The rows of `bound` for which a condition, which may have sub-selects, is true.
+    fn filtered(&mut self, bound: Bound<'q>, condition: NodeRef<'q>) -> Result<Bound<'q>> {
+        let bound = self.with_sublinks(bound, [condition])?;
+        let predicate = self.condition(condition, &Scope::new(bound.columns.clone()))?;
+        Ok(bound.filter(vec![predicate]))
+    }
+
+    /// Brings conjuncts that cannot leak below the barrier of the input that they are about.
+    fn pass_barriers(&mut self, inner: &mut InnerInputs<'q>) -> Result<()> {
+        for input in &mut inner.inputs {
+            if !matches!(input.rel, Rel::Barrier { .. }) {
+                continue;
+            }
+            let columns = input.columns.clone();
+            let is_own = |node: NodeRef<'q>| {
+                !node.any(|node| match node.view() {
+                    Node::Var(var) => {
+                        !columns.iter().any(|known| matches!(known.source, Source::Column(own) if own == var))
+                    }
+                    _ => false,
+                })
+            };
+            let passes = |node: &NodeRef<'q>| node.has_columns_of_level(0) && is_own(*node) && !node.may_leak();
+            let (passing, staying): (Vec<_>, Vec<_>) = inner.plain.iter().copied().partition(passes);
+            inner.plain = staying;
+            let scope = Scope::new(columns.clone());
+            let predicates = passing.into_iter().map(|conjunct| self.condition(conjunct, &scope));
+            let predicates = predicates.collect::<Result<Vec<_>>>()?;
+            if let (Rel::Barrier { input: below }, false) = (&mut input.rel, predicates.is_empty()) {
+                let secured = std::mem::replace(below.as_mut(), Rel::Values { types: Vec::new(), rows: Vec::new() });
+                **below = Rel::Filter { input: Box::new(secured), predicates };
+            }
+        }
+        Ok(())
     }
 
     /// VALUES, of which nothing but what the backend can evaluate is known here.
@@ -477,7 +547,50 @@ impl<'q> Translator<'q, '_> {
             ty: field.ty,
             held: field.held,
         };
-        Ok(Bound { rel: output.rel, columns: output.columns.into_iter().map(column).collect() })
+        let bound = Bound { rel: output.rel, columns: output.columns.into_iter().map(column).collect() };
+        Ok(self.raise_barrier(bound))
+    }
+
+    /// Some columns of a table behind a barrier (a fusion table whose heap relation has row security) as the table behind the barrier, so that
+    /// conditions find it.
+    fn raise_barrier(&self, bound: Bound<'q>) -> Bound<'q> {
+        let Rel::Project { input, exprs } = &bound.rel else { return bound };
+        let types = match input.as_ref() {
+            Rel::Barrier { input } => self.table_types(input),
+            _ => None,
+        };
+        let Some(types) = types else { return bound };
+        let hidden = |ty: TypeRef| Column { source: Source::Hidden, ty, held: ty.column_type() };
+        let mut columns: Vec<Column<'q>> = types.into_iter().map(hidden).collect();
+        for (expr, column) in exprs.iter().zip(&bound.columns) {
+            let position = match expr.kind {
+                ExprKind::Column(position) => position as usize,
+                _ => return bound,
+            };
+            match columns.get_mut(position) {
+                Some(place) if matches!(place.source, Source::Hidden) && place.held == column.held => {
+                    *place = column.clone()
+                }
+                _ => return bound,
+            }
+        }
+        match bound.rel {
+            Rel::Project { input, .. } => Bound { rel: *input, columns },
+            rel => Bound { rel, columns: bound.columns },
+        }
+    }
+
+    /// Types of the columns of a table, with filters or without.
+    fn table_types(&self, rel: &Rel) -> Option<Vec<TypeRef>> {
+        match rel {
+            Rel::Scan { scan, .. } => {
+                let scan = self.scans.get(usize::from(scan.0))?;
+                Some(scan.columns.iter().map(|column| column.ty).collect())
+            }
+            Rel::UnionAll { types, .. } => Some(types.clone()),
+            Rel::Filter { input, .. } | Rel::Barrier { input } => self.table_types(input),
+            _ => None,
+        }
     }
 
     /// A WITH query, in place of its only reference.
@@ -577,6 +690,16 @@ fn scanned_rows(rel: &Rel) -> Option<f64> {
     }
 }
 
+/// What the filters over a relation are of, and their conditions.
+fn below_filters(mut rel: &mut Rel) -> (&mut Rel, Vec<Expr>) {
+    let mut conditions = Vec::new();
+    while let Rel::Filter { input, predicates } = rel {
+        conditions.extend(predicates.iter().cloned());
+        rel = input;
+    }
+    (rel, conditions)
+}
+
 /// A FROM item that depends on others.
 struct Dependent<'q> {
     rtindex: u32,
@@ -586,9 +709,6 @@ struct Dependent<'q> {
 /// Refuses a range-table entry for what is said of it beside its kind.
 fn check_entry(entry: &Option<RangeEntry<'_>>) -> Result<()> {
     let Some(entry) = entry else { return Ok(()) };
-    if entry.secured {
-        return Err(Refusal(format!("row security or a security barrier applies to \"{}\"", entry.alias)));
-    }
     if entry.sampled {
         return Err(Refusal::unsupported("TABLESAMPLE"));
     }

@@ -38,6 +38,7 @@ impl Translator<'_, '_> {
             Rel::UnionAll { inputs, .. } => inputs.iter().all(|input| self.is_never_null_column(input, column)),
             Rel::Filter { input, .. }
             | Rel::Distinct { input }
+            | Rel::Barrier { input }
             | Rel::Sort { input, .. }
             | Rel::Limit { input, .. } => self.is_never_null_column(input, column),
             Rel::Project { input, exprs } => {
@@ -77,6 +78,7 @@ impl Translator<'_, '_> {
             Rel::Values { types, .. } | Rel::UnionAll { types, .. } | Rel::SetOperation { types, .. } => types.len(),
             Rel::Filter { input, .. }
             | Rel::Distinct { input }
+            | Rel::Barrier { input }
             | Rel::Sort { input, .. }
             | Rel::Limit { input, .. }
             | Rel::LimitWithTies { input, .. } => self.width(input)?,

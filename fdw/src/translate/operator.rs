@@ -68,6 +68,16 @@ pub(super) fn comparison(function: Oid) -> Option<CompareOp> {
     })
 }
 
+/// The equality that a function of pg_proc tells of a `name` and a text: `nameeqtext`, `texteqname`, `namenetext`, `textnename`. It is that of the
+/// two as texts.
+pub(super) fn name_equality(function: Oid) -> Option<CompareOp> {
+    match function {
+        240 | 247 => Some(CompareOp::Eq),
+        245 | 252 => Some(CompareOp::Ne),
+        _ => None,
+    }
+}
+
 /// Whether the engine compares values held so with each other.
 pub(super) fn is_comparable_with(left: ColumnType, right: ColumnType) -> bool {
     class(left).is_some() && class(left) == class(right)

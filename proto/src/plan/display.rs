@@ -87,6 +87,7 @@ impl Plan {
                 (format!("LimitWithTies: {}{offset} count {count}", keys.join(", ")), vec![input])
             }
             Rel::Distinct { input } => ("Distinct".to_owned(), vec![input]),
+            Rel::Barrier { input } => ("Barrier".to_owned(), vec![input]),
             other => (name(other), Vec::new()),
         }
     }

@@ -106,6 +106,12 @@ pub enum Rel {
         /// One per output column.
         exprs: Vec<Expr>,
     },
+    /// The rows of its input. What looks at them from above stays above: conditions below may have yet to take away rows that must not
+    /// be seen (row security, security-barrier views).
+    Barrier {
+        /// Input.
+        input: Box<Rel>,
+    },
     /// An inner-join component: inputs in query order, joined by the conjuncts in whatever order is cheapest.
     /// Output: columns of all inputs in the order given.
     InnerJoin {
@@ -215,6 +221,7 @@ impl Rel {
             Self::Scan { .. } | Self::Shared { .. } | Self::Values { .. } => Vec::new(),
             Self::Filter { input, .. }
             | Self::Project { input, .. }
+            | Self::Barrier { input }
             | Self::Aggregate { input, .. }
             | Self::GroupingSets { input, .. }
             | Self::Distinct { input }

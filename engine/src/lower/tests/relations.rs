@@ -3,7 +3,7 @@
 use super::build::*;
 use fusion_common::TypeRef;
 use fusion_proto::plan::{
-    Aggregate, AggregateCall, BitOp, CompareOp, Expr, ExprKind, JoinKind, NumberType, Rel, SortKey, Spread,
+    Aggregate, AggregateCall, ArithOp, BitOp, CompareOp, Expr, ExprKind, JoinKind, NumberType, Rel, SortKey, Spread,
 };
 
 const SAMPLE: Spread = Spread { sample: true, root: false };
@@ -57,6 +57,24 @@ fn equalities_are_found_inside_an_or() {
     rows.sort();
     assert_eq!(rows, ["1|10", "4|20"]);
     assert!(text.contains("HashJoinExec"), "{text}");
+}
+
+#[test]
+fn what_stands_above_a_barrier_stays_there() {
+    // Division by zero for the row that the condition below takes away.
+    let three = || arith(ArithOp::Sub, NumberType::Int4, col(INT4, 4), val("3", INT4));
+    let leaky = || cmp(CompareOp::Lt, arith(ArithOp::Div, NumberType::Int4, val("6", INT4), three()), val("9", INT4));
+    let seen = Expr::boolean(ExprKind::IsNull { arg: Box::new(col(FLOAT8, 1)), negated: true });
+    let barrier = || Rel::Barrier { input: Box::new(filter(scan(0), vec![seen.clone()])) };
+    let above = project(filter(barrier(), vec![leaky()]), vec![col(INT4, 4)]);
+    let (mut rows, text) = run_with(&[&a()], &plan(&[&a()], above, &[INT4]), &[]).unwrap();
+    rows.sort();
+    assert_eq!(rows, ["1", "2", "4"]);
+    assert!(text.contains("BarrierExec"), "{text}");
+    let joined =
+        Rel::InnerJoin { inputs: vec![barrier(), scan(1)], predicates: vec![leaky(), eq(col(INT4, 4), col(INT2, 9))] };
+    let rows = run(&[&a(), &b()], project(joined, vec![col(INT4, 4)]), &[INT4]);
+    assert!(rows.is_empty());
 }
 
 /// Both estimates, so that each side is built once.

@@ -1,5 +1,6 @@
 //! Calling planners: the hook, the next planner behind it, and a statement's text from parser to plan.
 
+use crate::pg::executor;
 use fusion_common::SqlError;
 use pgrx::pg_sys;
 use std::ffi::CString;
@@ -51,7 +52,7 @@ pub unsafe fn plan_natively(query: *mut pg_sys::Query, args: PlannerArgs) -> *mu
     }
 }
 
-/// Parses, analyses, rewrites and plans the one statement in `text`, as PREPARE would; nothing is run.
+/// Parses, analyses, rewrites and plans the one statement in `text`, and checks its rights, as EXPLAIN would; nothing is run.
 ///
 /// # Safety
 /// Called in a transaction.
@@ -64,7 +65,8 @@ pub unsafe fn plan_text(text: &str) -> Result<(), String> {
                 return Err("a utility statement has no route".to_owned());
             }
             const CURSOR_OPT_PARALLEL_OK: i32 = 0x0800;
-            pg_sys::pg_plan_query(query, text, CURSOR_OPT_PARALLEL_OK, std::ptr::null_mut());
+            let stmt = pg_sys::pg_plan_query(query, text, CURSOR_OPT_PARALLEL_OK, std::ptr::null_mut());
+            executor::check_permissions(stmt);
         }
         Ok(())
     }
