@@ -14,8 +14,10 @@
 //! | [`lower`], [`function`], [`aggregate`], [`window`], [`optimizer`] | plan IR to DataFusion, with PostgreSQL's exact functions |
 //! | [`encode`] | record batches to MinimalTuples |
 //! | [`numeric`] | PostgreSQL's numeric payloads |
+//! | [`admission`], [`activity`] | which queries run, and what they take |
 //! | [`memory`], [`metrics`], [`log`], [`error`] | limits, figures, lines, errors |
 
+pub mod activity;
 pub mod admission;
 pub mod aggregate;
 pub mod cache;

@@ -109,7 +109,7 @@ struct QueryPool {
     inner: Arc<dyn MemoryPool>,
     /// Queries that run.
     queries: Gauge,
-    used: AtomicUsize,
+    used: Arc<AtomicUsize>,
 }
 
 /// Share of the limit for a query beside others: one part in so many.
@@ -171,9 +171,9 @@ impl MemoryPool for QueryPool {
     }
 }
 
-/// The runtime of one query; `queries` counts those that run.
-pub fn query_runtime(shared: &RuntimeEnv, queries: Gauge) -> Arc<RuntimeEnv> {
-    let pool = QueryPool { inner: Arc::clone(&shared.memory_pool), queries, used: AtomicUsize::new(0) };
+/// The runtime of one query, whose memory is counted in `used`; `queries` counts those that run.
+pub fn query_runtime(shared: &RuntimeEnv, queries: Gauge, used: Arc<AtomicUsize>) -> Arc<RuntimeEnv> {
+    let pool = QueryPool { inner: Arc::clone(&shared.memory_pool), queries, used };
     Arc::new(RuntimeEnv { memory_pool: Arc::new(pool), ..shared.clone() })
 }
 
@@ -213,12 +213,12 @@ mod tests {
         let shared = runtime(64 << 20, &folder, u64::MAX, &Arc::new(ColumnCache::new(0))).unwrap();
         let queries = Gauge::default();
         let _first = queries.hold();
-        let query = query_runtime(&shared, queries.clone());
+        let query = query_runtime(&shared, queries.clone(), Arc::default());
         let memory = MemoryConsumer::new("join").register(&query.memory_pool);
         memory.try_grow(40 << 20).unwrap();
         let _second = queries.hold();
         assert!(memory.try_grow(1 << 20).is_err(), "it has more than half already");
-        let other = query_runtime(&shared, queries);
+        let other = query_runtime(&shared, queries, Arc::default());
         MemoryConsumer::new("join").register(&other.memory_pool).try_grow(20 << 20).unwrap();
         drop(memory);
         assert_eq!((query.memory_pool.reserved(), shared.memory_pool.reserved()), (0, 0));

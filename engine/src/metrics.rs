@@ -27,6 +27,12 @@ pub mod stage {
     pub const END: &str = "end";
 }
 
+/// Now, in microseconds since 1970-01-01 UTC.
+pub fn unix_micros() -> i64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX)
+}
+
 /// Counters of the process.
 #[derive(Debug)]
 pub struct EngineCounters {
@@ -45,9 +51,8 @@ pub struct EngineCounters {
 impl EngineCounters {
     /// Of a process that starts now, after `restarts` earlier ones, the last of which ended so.
     pub fn new(restarts: u32, last_end: Option<String>) -> Self {
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self {
-            started_at: i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX),
+            started_at: unix_micros(),
             restarts,
             last_end,
             sessions: Gauge::default(),
@@ -128,6 +133,16 @@ impl QueryCounters {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Pages received so far.
+    pub fn pages(&self) -> u64 {
+        self.pages.load(Ordering::Relaxed)
+    }
+
+    /// Rows decoded so far.
+    pub fn decoded(&self) -> u64 {
+        self.rows_decoded.load(Ordering::Relaxed)
+    }
+
     /// Rows sent so far.
     pub fn returned(&self) -> u64 {
         self.rows_returned.load(Ordering::Relaxed)
@@ -165,11 +180,11 @@ impl StageTimer {
     pub fn finish(self, counters: &QueryCounters, plan: String) -> QueryMetrics {
         QueryMetrics {
             stages: self.stages,
-            pages: counters.pages.load(Ordering::Relaxed),
+            pages: counters.pages(),
             chunks_cached: counters.chunks_cached.load(Ordering::Relaxed),
             chunks_read: counters.chunks_read.load(Ordering::Relaxed),
-            rows_decoded: counters.rows_decoded.load(Ordering::Relaxed),
-            rows_returned: counters.rows_returned.load(Ordering::Relaxed),
+            rows_decoded: counters.decoded(),
+            rows_returned: counters.returned(),
             plan,
         }
     }

@@ -6,6 +6,7 @@
 //! Invariants: the socket lies in a folder of mode 0700 and has mode 0600; a peer of another operating-system user is hung up
 //! on before a byte is read; a name in the folder always leads to a socket that listens (bound elsewhere, then renamed).
 
+use crate::activity::Activity;
 use crate::admission::Admission;
 use crate::cache::ColumnCache;
 use crate::error::{Error, Result};
@@ -92,6 +93,8 @@ pub struct Engine {
     pub queries: Handle,
     /// Which queries run.
     pub admission: Admission,
+    /// What they take.
+    pub activity: Activity,
     /// Figures.
     pub counters: EngineCounters,
 }
@@ -136,6 +139,7 @@ impl Server {
                 0 => QUERIES_PER_THREAD * config.threads.max(1),
                 most => most,
             }),
+            activity: Activity::default(),
             counters: EngineCounters::new(config.restarts, config.last_end.clone()),
             runtime,
             cache,

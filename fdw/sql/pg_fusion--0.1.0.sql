@@ -80,6 +80,45 @@ COMMENT ON COLUMN stat_engine.queries_total IS 'queries run since the engine sta
 
 GRANT SELECT ON stat_engine TO PUBLIC;
 
+-- Shows queries of roles that the caller is a member of; all to members of pg_read_all_stats.
+CREATE FUNCTION stat_activity(
+    OUT pid integer,
+    OUT datid oid,
+    OUT usesysid oid,
+    OUT started_at timestamptz,
+    OUT state text,
+    OUT memory bigint,
+    OUT pages bigint,
+    OUT rows_decoded bigint,
+    OUT rows_returned bigint)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'fusion_stat_activity_wrapper'
+LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED
+ROWS 100;
+
+COMMENT ON FUNCTION stat_activity() IS 'queries that run in the fusion engine, or wait to; no row when it cannot be reached';
+
+CREATE VIEW stat_activity AS
+    SELECT a.pid, d.datname, r.rolname AS usename, a.started_at, a.state, a.memory, a.pages, a.rows_decoded, a.rows_returned, s.query
+    FROM stat_activity() a
+    LEFT JOIN pg_catalog.pg_database d ON d.oid = a.datid
+    LEFT JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid
+    LEFT JOIN pg_catalog.pg_stat_activity s ON s.pid = a.pid;
+
+COMMENT ON VIEW stat_activity IS 'queries that run in the fusion engine, or wait to; no row when it cannot be reached';
+COMMENT ON COLUMN stat_activity.pid IS 'process id of the backend';
+COMMENT ON COLUMN stat_activity.datname IS 'database of the backend';
+COMMENT ON COLUMN stat_activity.usename IS 'role under whose rights the query runs';
+COMMENT ON COLUMN stat_activity.started_at IS 'when the engine took the query';
+COMMENT ON COLUMN stat_activity.state IS 'active, or waiting because fusion.max_queries run';
+COMMENT ON COLUMN stat_activity.memory IS 'bytes of the engine''s memory that the query has taken';
+COMMENT ON COLUMN stat_activity.pages IS 'heap pages that were sent to the engine for it';
+COMMENT ON COLUMN stat_activity.rows_decoded IS 'rows that were decoded from them';
+COMMENT ON COLUMN stat_activity.rows_returned IS 'rows that the engine has sent back';
+COMMENT ON COLUMN stat_activity.query IS 'statement of the backend, as pg_stat_activity shows it';
+
+GRANT SELECT ON stat_activity TO PUBLIC;
+
 -- Reads under the rights of the caller, who needs SELECT on the columns.
 CREATE FUNCTION prewarm(relation regclass, columns text[] DEFAULT NULL)
 RETURNS bigint

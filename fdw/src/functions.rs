@@ -3,11 +3,12 @@
 //! The C symbol of each is `<name>_wrapper`; the objects are made by `fdw/sql/pg_fusion--<version>.sql`.
 
 use crate::error::OrRaise;
+use crate::pg::rights;
 use crate::session;
 use fusion_common::SqlState;
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::iter::TableIterator;
-use pgrx::{name, pg_extern};
+use pgrx::{name, pg_extern, pg_sys};
 
 /// Microseconds from 1970-01-01 to 2000-01-01, where PostgreSQL counts from.
 const POSTGRES_EPOCH_US: i64 = 946_684_800_000_000;
@@ -50,6 +51,44 @@ fn fusion_stat_engine() -> TableIterator<
             clamp_i32(status.queries),
             clamp_i32(status.waiting),
             i64::try_from(status.queries_total).unwrap_or(i64::MAX),
+        )
+    }))
+}
+
+/// Queries whose role is one of the caller's; no row when the engine cannot be reached.
+#[allow(clippy::type_complexity)]
+#[pg_extern(sql = false)]
+fn fusion_stat_activity() -> TableIterator<
+    'static,
+    (
+        name!(pid, i32),
+        name!(datid, pg_sys::Oid),
+        name!(usesysid, pg_sys::Oid),
+        name!(started_at, Option<TimestampWithTimeZone>),
+        name!(state, String),
+        name!(memory, i64),
+        name!(pages, i64),
+        name!(rows_decoded, i64),
+        name!(rows_returned, i64),
+    ),
+> {
+    let running = match session::activity() {
+        Err(error) if error.sqlstate == SqlState::FDW_UNABLE_TO_ESTABLISH_CONNECTION => Vec::new(),
+        running => running.or_raise(),
+    };
+    let seen = running.into_iter().filter(|query| rights::may_see_activity_of(query.user));
+    let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+    TableIterator::new(seen.map(move |query| {
+        (
+            clamp_i32(query.pid),
+            pg_sys::Oid::from(query.database),
+            pg_sys::Oid::from(query.user),
+            TimestampWithTimeZone::try_from(query.started_at - POSTGRES_EPOCH_US).ok(),
+            if query.waiting { "waiting" } else { "active" }.to_owned(),
+            count(query.memory),
+            count(query.pages),
+            count(query.rows_decoded),
+            count(query.rows_returned),
         )
     }))
 }

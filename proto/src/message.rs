@@ -54,6 +54,11 @@ pub enum FromBackend {
         /// OID of the database.
         database: Oid,
     },
+    /// Asks for [`FromEngine::Activity`].
+    AskActivity {
+        /// The query id that the answer carries.
+        query: QueryId,
+    },
     /// A granted frame filled with pages of a range that the engine asked for; see [`crate::page_frame`].
     Pages {
         /// The query.
@@ -189,6 +194,36 @@ pub enum FromEngine {
         /// Bytes that were thrown out.
         evicted: u64,
     },
+    /// Answer to `FromBackend::AskActivity`.
+    Activity {
+        /// The query.
+        query: QueryId,
+        /// Queries of all sessions that run, or wait, oldest first.
+        running: Vec<QueryActivity>,
+    },
+}
+
+/// A query that runs in the engine, or waits to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueryActivity {
+    /// Pid of its backend.
+    pub pid: u32,
+    /// OID of its database.
+    pub database: Oid,
+    /// OID of the role under whose rights it runs.
+    pub user: Oid,
+    /// When it came, microseconds since 1970-01-01 UTC.
+    pub started_at: i64,
+    /// Whether it waits because too many run.
+    pub waiting: bool,
+    /// Memory that it has taken, bytes.
+    pub memory: u64,
+    /// Pages received with their image.
+    pub pages: u64,
+    /// Rows decoded from the pages.
+    pub rows_decoded: u64,
+    /// Rows returned.
+    pub rows_returned: u64,
 }
 
 /// A relation of `FromBackend::AskCacheShare`.
@@ -256,6 +291,8 @@ pub struct Execute {
     pub analyze: bool,
     /// How long it may wait while too many queries run, milliseconds: by then the native plan would be done. None: as long as it takes.
     pub patience_ms: Option<u32>,
+    /// OID of the role under whose rights it runs: for figures.
+    pub user: Oid,
     /// What the query is to suffer, in tests.
     pub fault: Option<String>,
 }

@@ -6,6 +6,7 @@
 use super::Session;
 use super::outbox::{self, Outbox};
 use super::run::{self, Kind};
+use crate::activity::Peer;
 use crate::error::{Error, Result};
 use crate::log::{self, Level};
 use crate::scan::WideTuple;
@@ -94,7 +95,8 @@ pub async fn serve(engine: Arc<Engine>, mut stream: UnixStream) -> Result<()> {
     let socket = stream.into_std().map_err(Error::io("take the socket"))?;
     let sender = Outbox::new(socket.try_clone().map_err(Error::io("take the socket"))?.into());
     let socket = outbox::watch(socket.into(), Interest::READABLE)?;
-    let session = Session::new(engine, segment, sender)?;
+    let peer = Peer { pid: hello.pid, database: hello.database };
+    let session = Session::new(engine, peer, segment, sender)?;
     let mut reader = Reader { socket, decoder, buffer: vec![0; READ_BUFFER] };
     let result = tokio::select! {
         result = read(&session, &mut reader) => result,
@@ -206,6 +208,9 @@ async fn read(session: &Arc<Session>, reader: &mut Reader) -> Result<()> {
                 session.send(FromEngine::CacheShare { query, shares: shares.collect() });
             }
             FromBackend::CacheStatistics { query, database } => session.send(session.cache_report(query, database, 0)),
+            FromBackend::AskActivity { query } => {
+                session.send(FromEngine::Activity { query, running: session.engine.activity.list() });
+            }
             FromBackend::Pages { query, range, frame } => session.pages(query, range, frame)?,
             FromBackend::WideTuple { query, range, block, offset_number, tuple } => {
                 session.wide_tuple(query, range, WideTuple { block, offset_number, tuple, accounted: None })?;

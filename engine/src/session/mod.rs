@@ -18,6 +18,7 @@ pub mod outbox;
 pub mod query;
 pub mod run;
 
+use crate::activity::Peer;
 use crate::error::{Error, Result};
 use crate::log::{self, Level};
 use crate::metrics::Held;
@@ -58,6 +59,7 @@ enum When {
 #[derive(Debug)]
 pub struct Session {
     engine: Arc<Engine>,
+    peer: Peer,
     _segment: Held,
     outbox: Outbox,
     /// Signalled when the session must end: a backend that does not read.
@@ -151,11 +153,12 @@ impl Open {
 
 impl Session {
     /// A new session on a new segment.
-    fn new(engine: Arc<Engine>, segment: Arc<Segment>, outbox: Outbox) -> Result<Arc<Self>> {
+    fn new(engine: Arc<Engine>, peer: Peer, segment: Arc<Segment>, outbox: Outbox) -> Result<Arc<Self>> {
         let state = State { book: Book::new(segment)?, queries: BTreeMap::new(), closed: false };
         Ok(Arc::new(Self {
             _segment: engine.counters.segments.hold(),
             engine,
+            peer,
             outbox,
             ended: Notify::new(),
             wide_rows: Arc::new(Semaphore::new(MAX_QUEUED_WIDE_ROWS)),

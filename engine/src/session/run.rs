@@ -6,6 +6,7 @@
 
 use super::Session;
 use super::query::{Inbox, QueryHandle};
+use crate::activity::Running;
 use crate::admission::Slot;
 use crate::encode::{self, RowEncoder};
 use crate::error::{Error, Result, panic_text};
@@ -64,9 +65,10 @@ pub fn start(session: &Arc<Session>, execute: Box<Execute>, kind: Kind) -> Resul
     let handle = QueryHandle::new(Arc::clone(session), query, inbox);
     engine.counters.query_started();
     let (running, of) = (engine.counters.queries.hold(), handle.clone());
+    let listed = engine.activity.enter(session.peer, execute.user, Arc::clone(handle.counters()));
     let work = engine.queries.spawn(async move {
         let _running = running;
-        run(&of, *execute, kind).await
+        run(&of, *execute, kind, &listed).await
     });
     tokio::spawn(watch(handle, work));
     Ok(())
@@ -100,11 +102,13 @@ async fn watch(handle: QueryHandle, mut work: JoinHandle<Result<FromEngine>>) {
 }
 
 /// The stages.
-async fn run(handle: &QueryHandle, execute: Execute, kind: Kind) -> Result<FromEngine> {
+async fn run(handle: &QueryHandle, execute: Execute, kind: Kind, listed: &Running) -> Result<FromEngine> {
     let engine = handle.session().engine();
     let faults = Faults::new(execute.fault.as_deref(), engine.config.faults)?;
     let mut timer = StageTimer::default();
+    listed.set_waiting(true);
     let slot = admit(handle, &execute, kind).await?;
+    listed.set_waiting(false);
     if slot.waited {
         timer.end(stage::QUEUE);
     }
@@ -119,7 +123,7 @@ async fn run(handle: &QueryHandle, execute: Execute, kind: Kind) -> Result<FromE
     timer.end(stage::BIND);
 
     let config = SessionConfig::new().with_target_partitions(engine.config.threads).with_batch_size(BATCH_ROWS);
-    let runtime = memory::query_runtime(&engine.runtime, engine.counters.queries.clone());
+    let runtime = memory::query_runtime(&engine.runtime, engine.counters.queries.clone(), listed.memory());
     let state = optimizer::session_state(config, runtime, handle.inbox().cancel_flag());
     let logical = state.optimize(&lowered.plan)?;
     faults.at(stage::OPTIMIZE).await?;

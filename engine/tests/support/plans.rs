@@ -92,6 +92,7 @@ pub fn execute(query: u32, root: Rel, output: &[(TypeRef, Attribute)], table: &T
         output: output.iter().map(|(_, attribute)| *attribute).collect(),
         analyze: false,
         patience_ms: None,
+        user: 10,
         fault: None,
     }
 }

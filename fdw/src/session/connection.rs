@@ -16,7 +16,7 @@ use fusion_common::limits::MAX_SESSION_QUERIES;
 use fusion_common::{BlockNumber, FrameNumber, QueryId, Result, ScanId, SqlError, SqlState};
 use fusion_proto::Error;
 use fusion_proto::codec::{self, Decoder};
-use fusion_proto::message::{CacheEntry, EngineStatus, FromBackend, FromEngine, QueryMetrics, Wanted};
+use fusion_proto::message::{CacheEntry, EngineStatus, FromBackend, FromEngine, QueryActivity, QueryMetrics, Wanted};
 use fusion_proto::segment::{self, Segment};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, Shutdown};
@@ -66,13 +66,20 @@ pub enum Delivery {
     CacheReport(Vec<CacheEntry>, u64),
     /// The end of an `AskCacheShare`.
     CacheShare(Vec<f32>),
+    /// The end of an `AskActivity`.
+    Activity(Vec<QueryActivity>),
 }
 
 impl Delivery {
     fn is_end(&self) -> bool {
         matches!(
             self,
-            Self::Done(_) | Self::Failed(_) | Self::Explained(_) | Self::CacheReport(..) | Self::CacheShare(_)
+            Self::Done(_)
+                | Self::Failed(_)
+                | Self::Explained(_)
+                | Self::CacheReport(..)
+                | Self::CacheShare(_)
+                | Self::Activity(_)
         )
     }
 
@@ -309,6 +316,7 @@ impl Connection {
             FromEngine::Explained { query, plan } => (query, Delivery::Explained(plan)),
             FromEngine::CacheReport { query, entries, evicted } => (query, Delivery::CacheReport(entries, evicted)),
             FromEngine::CacheShare { query, shares } => (query, Delivery::CacheShare(shares)),
+            FromEngine::Activity { query, running } => (query, Delivery::Activity(running)),
             FromEngine::Status(status) => return self.answer(status),
             FromEngine::Welcome { .. } | FromEngine::Refused(_) => {
                 return Err(Error::Unexpected("handshake in an open session"));

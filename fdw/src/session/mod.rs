@@ -24,7 +24,7 @@ use crate::{guc, pg};
 use connection::{Connection, Delivery};
 use fusion_common::{Attribute, BlockNumber, Oid, QueryId, ScanId, SqlError, SqlState};
 use fusion_proto::message::{
-    CacheEntry, CacheQuestion, EngineStatus, Execute, FromBackend, QueryMetrics, ScanInfo, Wanted,
+    CacheEntry, CacheQuestion, EngineStatus, Execute, FromBackend, QueryActivity, QueryMetrics, ScanInfo, Wanted,
 };
 use fusion_proto::plan::Value;
 use fusion_proto::segment;
@@ -63,7 +63,8 @@ pub struct Request {
 impl Request {
     fn with_id(self, query: QueryId) -> Box<Execute> {
         let Self { plan, params, scans, output, analyze, patience_ms } = self;
-        Box::new(Execute { query, plan, params, scans, output, analyze, patience_ms, fault: guc::fault() })
+        let user = pg::rights::current_user();
+        Box::new(Execute { query, plan, params, scans, output, analyze, patience_ms, user, fault: guc::fault() })
     }
 }
 
@@ -205,6 +206,19 @@ fn cache_report(ask: impl FnOnce(QueryId) -> FromBackend) -> Result<(Vec<CacheEn
     }
 }
 
+/// The queries of all sessions that run in the engine, or wait.
+pub fn activity() -> Result<Vec<QueryActivity>> {
+    let mut query = open(|query| FromBackend::AskActivity { query })?;
+    loop {
+        match query.wait_for_delivery()? {
+            Delivery::Activity(running) => return Ok(running),
+            Delivery::Failed(error) => return Err(error),
+            // Nothing else is sent for it; a frame would go back by its drop.
+            other => drop(query.event(other)),
+        }
+    }
+}
+
 /// How the engine is.
 pub fn status() -> Result<EngineStatus> {
     let connection = current()?;
@@ -306,7 +320,7 @@ impl Query {
             Delivery::WideRow(tuple) => Event::WideRow(tuple),
             Delivery::Done(metrics) => Event::Done(metrics),
             Delivery::Failed(error) => Event::Failed(error),
-            Delivery::Explained(_) | Delivery::CacheReport(..) | Delivery::CacheShare(_) => {
+            Delivery::Explained(_) | Delivery::CacheReport(..) | Delivery::CacheShare(_) | Delivery::Activity(_) => {
                 self.ended = true;
                 return Err(SqlError::new(
                     SqlState::PROTOCOL_VIOLATION,
