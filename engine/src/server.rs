@@ -1,6 +1,6 @@
 //! The engine as a process: its configuration, what all sessions share, and the listening socket.
 //!
-//! Two sets of threads: a few for sockets, which never compute, and one per core for queries, which never wait for a
+//! Two sets of threads: a few for sockets, which never compute, and some per core for queries, which never wait for a
 //! socket. So pages, cancellation and new sessions are served while all cores compute.
 //!
 //! Invariants: the socket lies in a folder of mode 0700 and has mode 0600; a peer of another operating-system user is hung up
@@ -27,7 +27,11 @@ use tokio::runtime::{Builder, Handle, Runtime};
 const SOCKET_THREADS: usize = 1;
 /// Stack of a query thread, bytes: plans are trees, as deep as PostgreSQL's own stack limit lets them be.
 const QUERY_STACK: usize = 16 << 20;
-/// Queries that run at a time, per thread: enough to keep the threads busy while some wait for their backends.
+/// Query threads per partition of a plan. A query keeps one per partition busy. tokio interrupts nobody, and some steps of operators take seconds
+/// (sorting, the groups of a large aggregate, a window): with as many threads as partitions short queries wait for them. With more,
+/// the operating system divides the cores.
+const THREADS_PER_PARTITION: usize = 4;
+/// Queries that run at a time, per partition: enough to keep the threads busy while some wait for their backends.
 const QUERIES_PER_THREAD: usize = 8;
 /// Pause after `accept` failed (out of descriptors).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -43,7 +47,7 @@ pub struct Config {
     pub restarts: u32,
     /// How the one before it ended.
     pub last_end: Option<String>,
-    /// Query threads, and partitions of a plan.
+    /// Partitions of a plan: how many cores a query uses.
     pub threads: usize,
     /// Memory of all queries and of the column cache, bytes.
     pub memory_limit: usize,
@@ -121,7 +125,7 @@ impl Server {
         let spill = spill_folder(&config, &folder)?;
         let runtime = memory::runtime(config.memory_limit, &spill, config.temp_limit, &cache)?;
         let queries = Builder::new_multi_thread()
-            .worker_threads(config.threads.max(1))
+            .worker_threads(config.threads.max(1).saturating_mul(THREADS_PER_PARTITION))
             .thread_name("query")
             .thread_stack_size(QUERY_STACK)
             .enable_time()

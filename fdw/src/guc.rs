@@ -214,8 +214,8 @@ fn init_engine() {
     );
     GucRegistry::define_int_guc(
         c"fusion.engine_threads",
-        c"Sets the number of threads on which the engine runs queries.",
-        c"0 means one per core. Takes effect when the engine is started next.",
+        c"Sets the number of cores that one query uses in the engine.",
+        c"A query is divided into as many parts. 0 means one per core. Takes effect when the engine is started next.",
         &ENGINE_THREADS,
         0,
         1024,
