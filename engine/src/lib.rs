@@ -14,7 +14,7 @@
 //! | [`lower`], [`function`], [`aggregate`], [`window`], [`optimizer`] | plan IR to DataFusion, with PostgreSQL's exact functions |
 //! | [`encode`] | record batches to MinimalTuples |
 //! | [`numeric`] | PostgreSQL's numeric payloads |
-//! | [`memory`], [`metrics`], [`log`], [`error`] | limits, figures, lines, errors |
+//! | [`memory`], [`resident`], [`metrics`], [`log`], [`error`] | limits, figures, lines, errors |
 
 pub mod admission;
 pub mod aggregate;
@@ -29,6 +29,7 @@ pub mod memory;
 pub mod metrics;
 pub mod numeric;
 pub mod optimizer;
+pub mod resident;
 pub mod scan;
 pub mod server;
 pub mod session;
