@@ -226,7 +226,7 @@ mod tests {
         let _first = queries.hold();
         let query = query_runtime(&shared, queries.clone());
         let memory = MemoryConsumer::new("join").register(&query.memory_pool);
-        memory.try_grow(40 << 20).unwrap();
+        memory.try_grow(32 << 20).unwrap();
         let _second = queries.hold();
         assert!(memory.try_grow(1 << 20).is_err(), "it has more than half already");
         let other = query_runtime(&shared, queries);
