@@ -5,9 +5,9 @@
 
 SHELL := /bin/bash
 CARGO_TARGET_DIR ?= $(HOME)/.cache/pg_fusion/target
-export CARGO_TARGET_DIR PG_CONFIG PG_MAJOR SF KEEP QUERIES RUNS TESTS PARTS PRELOAD FILES RANDOM_QUERIES SEED REWRITE LOCALE ENGINES INGEST DURATION SUITES LONG_SECONDS
+export CARGO_TARGET_DIR PG_CONFIG PG_MAJOR SF KEEP QUERIES RUNS TESTS PARTS PRELOAD FILES RANDOM_QUERIES SEED REWRITE LOCALE ENGINES INGEST DURATION SUITES LONG_SECONDS QUERIES_TOTAL CLIENTS
 
-.PHONY: all build install installcheck demo test regress diff stress chaos lint bench bench-ingest microbench start stop psql clean help
+.PHONY: all build install installcheck demo test regress diff stress chaos soak lint bench bench-ingest microbench start stop psql clean help
 .DEFAULT_GOAL := build
 
 all: build
@@ -39,6 +39,9 @@ stress: ## readers that compare beside writers, on one PostgreSQL, so many secon
 
 chaos: ## checked queries while the engine is killed and backends are struck down, on one PostgreSQL, so many seconds [DURATION=600] [SEED=7] [PG_MAJOR=15]
 	@SUITES=chaos LONG_SECONDS=$${DURATION:-600} scripts/regress.sh
+
+soak: ## so many checked queries against an engine that is short of memory, which must stay within its limit and leak nothing, on one PostgreSQL [QUERIES_TOTAL=100000] [CLIENTS=24] [SEED=7] [PG_MAJOR=15]
+	@SUITES=soak LONG_SECONDS=$${DURATION:-0} scripts/regress.sh
 
 lint: ## formatting, clippy, dependency and shell checks
 	@scripts/lint.sh

@@ -2,17 +2,18 @@
 # The SQL tests on one PostgreSQL, in a private cluster that is removed afterwards: regress.sh
 #   PG_CONFIG= or PG_MAJOR=  which PostgreSQL
 #   TESTS="a b"              these tests (preloaded) instead of the schedules
-#   SUITES="a b"             these suites instead of all: preload isolation nopreload locale diff stress chaos crash standby
+#   SUITES="a b"             these suites instead of all: preload isolation nopreload locale diff stress chaos soak crash standby
 #   COUNTS=FILE              appends one line "suite passed failed" per suite
 # and for the differential suite
 #   FILES="a b"              these query files of regress/diff instead of all
 #   RANDOM_QUERIES=N SEED=S  so many generated queries, too (default: 300, 9)
 #   REWRITE=1                change the expectations in the files of this checkout to what happened
-# and for stress and chaos
-#   LONG_SECONDS=N SEED=S    so long (default: 60, before PostgreSQL 18 20), with this seed (default: 1)
+# and for stress, chaos and soak
+#   LONG_SECONDS=N SEED=S    so long (default: 60, before PostgreSQL 18 20; soak 30 and 20), with this seed (default: 1)
+#   QUERIES_TOTAL=N CLIENTS=N  so many queries of the soak, by so many sessions
 # Suites: regress/schedule with the library preloaded, regress/schedule_isolation the same with isolation specs,
 # regress/schedule_nopreload without it, regress/schedule_locale in en_US.UTF-8 where that locale can be had (isolation to locale
-# are run when the file is there); regress/diff (see regress/README.md) under both locales; stress and chaos under C, preloaded;
+# are run when the file is there); regress/diff (see regress/README.md) under both locales; stress, chaos and soak under C, preloaded;
 # crash (crash.sh) ends processes, standby (standby.sh) has a primary and a standby, each on clusters of its own.
 # Database: UTF-8, C locale; server settings: regress/regress.conf.
 # Results are copied to .dev/regress-MAJOR (so that an expected file can be made from them); differences are printed.
@@ -108,7 +109,7 @@ suite() {
 }
 
 # wanted SUITE
-wanted() { [[ " ${SUITES:-preload isolation nopreload locale diff stress chaos crash standby} " == *" $1 "* ]]; }
+wanted() { [[ " ${SUITES:-preload isolation nopreload locale diff stress chaos soak crash standby} " == *" $1 "* ]]; }
 
 # diff_suite LABEL: the differential suite on the running cluster, in a database of its own.
 diff_suite() {
@@ -136,14 +137,15 @@ diff_suite() {
     count_suite "$label" "$passed" "$failed"
 }
 
-# long_suite LABEL: a command of fusion_bench that runs for a while, stress or chaos, in a database of its own. It counts as one test.
+# long_suite LABEL SECONDS OPTIONS...: a command of fusion_bench that runs for a while, stress, chaos or soak, in a database of its own. It counts as one test.
 long_suite() {
-    local label=$1 log=$collected/$1.log seconds=60 passed=1 failed=0
+    local label=$1 log=$collected/$1.log seconds=$2 passed=1 failed=0
+    shift 2
     [ "$PG_MAJOR" -ge 18 ] || seconds=20
     note "PostgreSQL $PG_MAJOR: $label"
     cluster_psql "$name" -d postgres -qc "CREATE DATABASE $label TEMPLATE template0"
     env PGHOST="$(cluster_socket_dir "$name")" PGPORT=$cluster_port PGUSER="$cluster_user" PGDATABASE="$label" \
-        "$CARGO_TARGET_DIR/release/fusion_bench" "$label" --seconds "${LONG_SECONDS:-$seconds}" --seed "${SEED:-1}" |
+        "$CARGO_TARGET_DIR/release/fusion_bench" "$label" --seconds "${LONG_SECONDS:-$seconds}" --seed "${SEED:-1}" "$@" |
         tee "$log" || passed=0 failed=1
     show_crashes
     as_server cat "$work/$name/log" >"$collected/$label.server.log"
@@ -155,7 +157,7 @@ if [ -n "${TESTS:-}" ]; then
     # shellcheck disable=SC2086
     suite tests "$regress" --no-locale $TESTS
 else
-    if wanted preload || wanted isolation || wanted diff || wanted stress || wanted chaos; then
+    if wanted preload || wanted isolation || wanted diff || wanted stress || wanted chaos || wanted soak; then
         server pg_fusion C
     fi
     if wanted preload; then
@@ -173,10 +175,13 @@ else
         diff_suite diff
     fi
     if wanted stress; then
-        long_suite stress
+        long_suite stress 60
     fi
     if wanted chaos; then
-        long_suite chaos
+        long_suite chaos 60
+    fi
+    if wanted soak; then
+        long_suite soak 30 ${QUERIES_TOTAL:+--queries "$QUERIES_TOTAL"} ${CLIENTS:+--clients "$CLIENTS"}
     fi
     if wanted nopreload && [ -f "$input/schedule_nopreload" ]; then
         server '' C

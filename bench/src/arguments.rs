@@ -22,7 +22,7 @@ pub const USAGE: &str = "usage:
   fusion_bench rows --table lineitem [--scale 0.1]
       print the rows of one, values separated by |
   fusion_bench chaos [--seconds 60] [--clients 16] [--kill 2] [--calm] [--seed 1]
-      make tables in the schemas chaos and chaos_fast (what is there is dropped), run queries natively and in the engine in
+      make tables in the schemas chaos and chaos_fast (what is there is dropped), run queries, a third of them generated, natively and in the engine in
       one snapshot from many sessions and compare, while others write, the engine is killed every so many seconds (0: never)
       and the sessions are cancelled and terminated at random (--calm: they are not)
   fusion_bench diff [--directory regress/diff] [--files 'joins windows'] [--rewrite]
@@ -30,6 +30,10 @@ pub const USAGE: &str = "usage:
       --rewrite changes the expectations in the files to what happened, where the answers are equal
   fusion_bench diff --random 1000 [--seed 1]
       the same with generated queries; those that differ are printed, made as short as they get
+  fusion_bench soak [--queries 100000] [--seconds 0] [--clients 24] [--memory 384] [--seed 1]
+      make the tables of chaos and diff and a large one (what is there is dropped), restart the engine with a memory limit of so many MB,
+      run so many queries, but not longer than so many seconds (0: however long it takes), of many kinds from many sessions, compare, watch what the engine takes, and
+      look for what is left behind
   fusion_bench stress [--seconds 60] [--readers 3] [--writers 3] [--seed 1]
       make tables in the schemas stress and stress_fast (what is there is dropped), change them in every way from several
       sessions, and compare native and engine in one snapshot from several others
@@ -47,6 +51,7 @@ pub enum Command {
     Tables,
     Rows(RowsOptions),
     Diff(DiffOptions),
+    Soak(SoakOptions),
     Stress(StressOptions),
 }
 
@@ -135,6 +140,19 @@ pub struct DiffOptions {
 }
 
 #[derive(Debug, PartialEq)]
+pub struct SoakOptions {
+    /// The run ends after so many.
+    pub queries: u64,
+    /// Or after so many; 0: it does not.
+    pub seconds: u64,
+    /// Sessions that query.
+    pub clients: u64,
+    /// The engine's memory limit, MB.
+    pub memory: u64,
+    pub seed: u64,
+}
+
+#[derive(Debug, PartialEq)]
 pub struct StressOptions {
     pub seconds: u64,
     /// Sessions that compare.
@@ -159,6 +177,7 @@ struct Given {
     chaos: ChaosOptions,
     table: String,
     diff: DiffOptions,
+    soak: SoakOptions,
     stress: StressOptions,
 }
 
@@ -200,6 +219,7 @@ pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, String>
         "tables" => Ok(Command::Tables),
         "rows" => Ok(Command::Rows(RowsOptions { table: given.table, scale })),
         "diff" => Ok(Command::Diff(given.diff)),
+        "soak" => Ok(Command::Soak(given.soak)),
         "stress" => Ok(Command::Stress(given.stress)),
         _ => Err(format!("there is no command {command}")),
     }
@@ -232,6 +252,7 @@ impl Default for Given {
                 random: None,
                 seed: 1,
             },
+            soak: SoakOptions { queries: 100_000, seconds: 0, clients: 24, memory: 384, seed: 1 },
             stress: StressOptions { seconds: 60, readers: 3, writers: 3, seed: 1 },
         }
     }
@@ -261,6 +282,11 @@ impl Given {
             ("diff", "--files") => self.diff.files = words(&value).map(String::from).collect(),
             ("diff", "--random") => self.diff.random = Some(parse_count(name, &value)?),
             ("diff", "--seed") => self.diff.seed = parse_count(name, &value)?,
+            ("soak", "--queries") => self.soak.queries = parse_count(name, &value)?,
+            ("soak", "--seconds") => self.soak.seconds = parse_count(name, &value)?,
+            ("soak", "--clients") => self.soak.clients = parse_count(name, &value)?.clamp(1, 200),
+            ("soak", "--memory") => self.soak.memory = parse_count(name, &value)?.max(64),
+            ("soak", "--seed") => self.soak.seed = parse_count(name, &value)?,
             ("stress", "--seconds") => self.stress.seconds = parse_count(name, &value)?,
             ("stress", "--readers") => self.stress.readers = parse_sessions(name, &value)?,
             ("stress", "--writers") => self.stress.writers = parse_sessions(name, &value)?,
@@ -375,6 +401,15 @@ mod tests {
             panic!("chaos must parse");
         };
         assert_eq!((options.strikes, options.kill, options.clients, options.seconds), (false, 0, 200, 60));
+    }
+
+    #[test]
+    fn a_soak_has_its_own_queries() {
+        let Ok(Command::Soak(options)) = parse_line(&["soak", "--queries", "500", "--seconds", "9"]) else {
+            panic!("soak must parse");
+        };
+        assert_eq!((options.queries, options.seconds, options.clients, options.memory), (500, 9, 24, 384));
+        assert!(parse_line(&["soak", "--kill", "1"]).is_err());
     }
 
     #[test]

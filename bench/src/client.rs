@@ -10,6 +10,7 @@
 use std::{
     env,
     io::{BufReader, BufWriter, Read, Write},
+    net::Shutdown,
     os::unix::net::UnixStream,
 };
 
@@ -17,6 +18,8 @@ use crate::error::{Error, Result};
 
 /// Bytes of one message; PostgreSQL's own limit for a value is 1 GB.
 const MESSAGE_LIMIT: usize = 1 << 30;
+/// Warnings that are kept; more would say the same.
+const WARNING_LIMIT: usize = 100;
 /// Bytes of one CopyData message.
 const COPY_CHUNK: usize = 1 << 16;
 const PROTOCOL_VERSION: i32 = 196_608;
@@ -24,6 +27,8 @@ const PROTOCOL_VERSION: i32 = 196_608;
 pub struct Client {
     reader: BufReader<UnixStream>,
     writer: BufWriter<UnixStream>,
+    /// The last warnings that the server has sent.
+    warnings: Vec<String>,
 }
 
 /// What one statement returned.
@@ -53,6 +58,14 @@ impl Answer {
         &self.rows
     }
 
+    /// Bytes of the rows, about as many as PostgreSQL's tuples have.
+    pub fn bytes(&self) -> usize {
+        /// Header and padding of a tuple, and of a value.
+        const OVERHEAD: (usize, usize) = (24, 4);
+        let value = |value: &Option<Vec<u8>>| value.as_ref().map_or(0, |bytes| bytes.len() + OVERHEAD.1);
+        self.rows.iter().map(|row| OVERHEAD.0 + row.iter().map(value).sum::<usize>()).sum()
+    }
+
     /// Adds the rows of the answer's next part, as a cursor gives it.
     pub fn append(&mut self, part: Answer) {
         self.rows.extend(part.rows);
@@ -80,7 +93,11 @@ impl Client {
         let path = format!("{host}/.s.PGSQL.{port}");
         let socket = UnixStream::connect(&path)
             .map_err(|error| Error::Connection(format!("cannot connect to {path}: {error}")))?;
-        let mut client = Client { reader: BufReader::new(socket.try_clone()?), writer: BufWriter::new(socket) };
+        let mut client = Client {
+            reader: BufReader::new(socket.try_clone()?),
+            writer: BufWriter::new(socket),
+            warnings: Vec::new(),
+        };
         client.start(&user, &database)?;
         Ok(client)
     }
@@ -122,11 +139,35 @@ impl Client {
                 b'T' => answer = Answer { columns: Fields(&body).columns()?, rows: Vec::new() },
                 b'D' => answer.rows.push(Fields(&body).row()?),
                 b'E' => failure = Some(server_error(&body)),
+                b'N' => self.note(&body),
                 b'Z' => break,
                 _ => {}
             }
         }
         failure.map_or(Ok(answer), Err)
+    }
+
+    /// Sends a statement and goes without waiting for its answer, or for anything: as a client that dies.
+    pub fn abandon(mut self, sql: &str) -> Result<()> {
+        self.send(b'Q', &[sql.as_bytes(), &[0]])?;
+        self.writer.flush()?;
+        self.writer.get_ref().shutdown(Shutdown::Both)?;
+        Ok(())
+    }
+
+    /// The warnings since they were last taken.
+    pub fn take_warnings(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.warnings)
+    }
+
+    /// Keeps a warning; a notice of less weight is passed over.
+    fn note(&mut self, body: &[u8]) {
+        if let Error::Server { sqlstate, message, .. } = server_error(body)
+            && sqlstate.starts_with("01")
+            && self.warnings.len() < WARNING_LIMIT
+        {
+            self.warnings.push(message);
+        }
     }
 
     /// Runs a `COPY ... FROM STDIN`; `next` appends some more text to the buffer, and returns false when there is no more.

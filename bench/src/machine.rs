@@ -37,6 +37,19 @@ pub fn reset_peak(pid: u32) {
     let _ = fs::write(format!("/proc/{pid}/clear_refs"), "5");
 }
 
+/// The children of a process, those that have ended and were not waited for among them.
+pub fn children(pid: u32) -> Vec<u32> {
+    let Ok(folder) = fs::read_dir("/proc") else { return Vec::new() };
+    let pids = folder.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
+    pids.filter(|child| fs::read_to_string(format!("/proc/{child}/stat")).is_ok_and(|text| parent(&text) == Some(pid)))
+        .collect()
+}
+
+/// `PID (NAME) STATE PARENT ...`; the name may hold anything.
+fn parent(stat: &str) -> Option<u32> {
+    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
+}
+
 fn status(pid: u32, name: &str) -> Option<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     text.lines().find_map(|line| line.strip_prefix(name)).and_then(kilobytes)
@@ -56,6 +69,12 @@ mod tests {
         assert_eq!(kilobytes("   12 kB"), Some(12 << 10));
         assert_eq!(kilobytes("12"), None);
         assert_eq!(kilobytes("x kB"), None);
+    }
+
+    #[test]
+    fn the_parent_follows_a_name_of_any_kind() {
+        assert_eq!(parent("12 (a) b) (c) S 7 12 12 0"), Some(7));
+        assert_eq!(parent("12"), None);
     }
 
     #[test]

@@ -7,7 +7,8 @@
 //! Way of a run: `arguments` → `load` (schema, COPY, indexes, VACUUM), or `run`, `bench` or `ingest` (time, compare) → a
 //! table, all of them over `client`, a connection to the Unix socket that `PGHOST` and `PGPORT` name.
 //!
-//! `chaos` does the same while the engine is killed and backends are struck down (`scripts/regress.sh`).
+//! `chaos` does the same while the engine is killed and backends are struck down, `soak` for a hundred thousand queries while it watches what the
+//! engine holds (`scripts/regress.sh`).
 //!
 //! Exit status: 0 when everything was done (`run` and `bench`: every forced query ran in the engine and every answer is the
 //! same; `ingest`, `stress`: every answer is the same; `diff`: every query did what its file says), 1 when not, 2 for wrong
@@ -31,6 +32,7 @@ mod report;
 mod rows;
 mod run;
 mod schema;
+mod soak;
 mod statistics;
 mod stop;
 mod stress;
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
         Ok(Command::Tables) => rows::print_tables().map(|()| true),
         Ok(Command::Rows(options)) => rows::print(&options.table, options.scale).map(|()| true),
         Ok(Command::Diff(options)) => diff::run(&options),
+        Ok(Command::Soak(options)) => soak::run(&options),
         Ok(Command::Stress(options)) => stress::run(&options),
         Err(message) => {
             eprintln!("error: {message}\n\n{}", arguments::USAGE);

@@ -11,6 +11,13 @@ pub fn median(mut times: Vec<Duration>) -> Duration {
     }
 }
 
+/// The time within which `percent` of a hundred are; zero of none. Sorts them.
+pub fn percentile(times: &mut [Duration], percent: usize) -> Duration {
+    times.sort_unstable();
+    let rank = (times.len() * percent).div_ceil(100);
+    times.get(rank.saturating_sub(1)).copied().unwrap_or(Duration::ZERO)
+}
+
 /// None of none; values must be above zero.
 pub fn geometric_mean(values: impl IntoIterator<Item = f64>) -> Option<f64> {
     let (mut sum, mut count) = (0.0, 0.0);
@@ -54,6 +61,15 @@ mod tests {
         assert_eq!(median(times(&[9, 1, 5])), Duration::from_millis(5));
         assert_eq!(median(times(&[4, 1, 2, 9])), Duration::from_millis(3));
         assert_eq!(median(vec![]), Duration::ZERO);
+    }
+
+    #[test]
+    fn percentiles_by_rank() {
+        let mut times: Vec<Duration> = (1..=200).rev().map(Duration::from_millis).collect();
+        assert_eq!(percentile(&mut times, 50), Duration::from_millis(100));
+        assert_eq!(percentile(&mut times, 99), Duration::from_millis(198));
+        assert_eq!(percentile(&mut times, 100), Duration::from_millis(200));
+        assert_eq!(percentile(&mut [], 99), Duration::ZERO);
     }
 
     #[test]

@@ -15,7 +15,7 @@
 //! | [`encode`] | record batches to MinimalTuples |
 //! | [`numeric`] | PostgreSQL's numeric payloads |
 //! | [`admission`], [`activity`] | which queries run, and what they take |
-//! | [`memory`], [`metrics`], [`log`], [`error`] | limits, figures, lines, errors |
+//! | [`memory`], [`resident`], [`metrics`], [`log`], [`error`] | limits, figures, lines, errors |
 
 pub mod activity;
 pub mod admission;
@@ -31,6 +31,7 @@ pub mod memory;
 pub mod metrics;
 pub mod numeric;
 pub mod optimizer;
+pub mod resident;
 pub mod scan;
 pub mod server;
 pub mod session;

@@ -1,16 +1,15 @@
 //! The memory of the engine: one pool for queries and the column cache, with spilling to files in the data directory.
 //!
 //! Invariants: an operator that reaches the limit spills, or ends its query with SQLSTATE 53200; the process goes on. The column cache gives way
-//! before an operator is refused.
+//! before an operator is refused. What nobody accounts for is counted as well ([`crate::resident`]).
 
 use crate::cache::ColumnCache;
 use crate::error::{Error, Result};
 use crate::metrics::Gauge;
+use crate::resident::{Pool, Resident, pool_size};
 use datafusion::error::DataFusionError;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::{
-    FairSpillPool, MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation, TrackConsumersPool,
-};
+use datafusion::execution::memory_pool::{FairSpillPool, MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -25,7 +24,7 @@ const DEFAULT_PARTS: (usize, usize) = (2, 4);
 /// What is taken for its memory where the machine does not say how much it has, bytes.
 const FALLBACK_TOTAL: usize = 4 << 30;
 /// The smallest limit, bytes.
-const MIN_LIMIT: usize = 16 << 20;
+pub const MIN_LIMIT: usize = 16 << 20;
 
 /// Half of the machine's memory, bytes.
 pub fn default_limit() -> usize {
@@ -52,6 +51,7 @@ fn total_bytes(meminfo: &str) -> Option<usize> {
 struct SharedPool {
     inner: Arc<dyn MemoryPool>,
     cache: Arc<ColumnCache>,
+    resident: Arc<Resident>,
 }
 
 impl fmt::Display for SharedPool {
@@ -84,11 +84,14 @@ impl MemoryPool for SharedPool {
     fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> datafusion::error::Result<()> {
         // Each time at least a part of the cache that is worth the look.
         const STEP: usize = 16 << 20;
+        let mut looked = false;
         loop {
             match self.inner.try_grow(reservation, additional) {
                 Ok(()) => return Ok(()),
-                Err(error) if self.cache.give_way(additional.max(STEP)) == 0 => return Err(error),
-                Err(_) => {}
+                Err(_) if self.cache.give_way(additional.max(STEP)) > 0 => {}
+                // What was not accounted for a moment ago may be by now.
+                Err(_) if !looked && self.resident.look() => looked = true,
+                Err(error) => return Err(error),
             }
         }
     }
@@ -177,9 +180,15 @@ pub fn query_runtime(shared: &RuntimeEnv, queries: Gauge, used: Arc<AtomicUsize>
     Arc::new(RuntimeEnv { memory_pool: Arc::new(pool), ..shared.clone() })
 }
 
-/// The runtime that all queries share, with the memory that `cache` takes, too. `spill` is a folder of the engine alone, for at most `spill_limit` bytes:
+/// The runtime that all queries share, with the memory that `cache` takes, too, and what `resident` finds besides. `spill` is a folder of the engine alone, for at most `spill_limit` bytes:
 /// what an earlier process left there is removed.
-pub fn runtime(limit: usize, spill: &Path, spill_limit: u64, cache: &Arc<ColumnCache>) -> Result<Arc<RuntimeEnv>> {
+pub fn runtime(
+    limit: usize,
+    spill: &Path,
+    spill_limit: u64,
+    cache: &Arc<ColumnCache>,
+    resident: &Arc<Resident>,
+) -> Result<Arc<RuntimeEnv>> {
     match std::fs::remove_dir_all(spill) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             return Err(Error::Io("remove old spill files", error));
@@ -187,10 +196,12 @@ pub fn runtime(limit: usize, spill: &Path, spill_limit: u64, cache: &Arc<ColumnC
         _ => {}
     }
     std::fs::create_dir_all(spill).map_err(Error::io("create the spill folder"))?;
-    let pool = TrackConsumersPool::new(FairSpillPool::new(limit.max(MIN_LIMIT)), REPORTED_CONSUMERS);
-    let inner: Arc<dyn MemoryPool> = Arc::new(pool);
+    let limit = limit.max(MIN_LIMIT);
+    let pool = Arc::new(Pool::new(FairSpillPool::new(pool_size(limit)), REPORTED_CONSUMERS));
+    resident.connect(limit, &pool, cache);
+    let inner: Arc<dyn MemoryPool> = pool;
     cache.room().connect(&inner);
-    let pool = SharedPool { inner, cache: Arc::clone(cache) };
+    let pool = SharedPool { inner, cache: Arc::clone(cache), resident: Arc::clone(resident) };
     let disk = DiskManagerBuilder::default()
         .with_mode(DiskManagerMode::Directories(vec![spill.to_owned()]))
         .with_max_temp_directory_size(spill_limit);
@@ -210,12 +221,12 @@ mod tests {
     #[test]
     fn beside_others_a_query_has_its_share() {
         let folder = std::env::temp_dir().join(format!("pgf-memory-{}", std::process::id()));
-        let shared = runtime(64 << 20, &folder, u64::MAX, &Arc::new(ColumnCache::new(0))).unwrap();
+        let shared = runtime(64 << 20, &folder, u64::MAX, &Arc::new(ColumnCache::new(0)), &Arc::default()).unwrap();
         let queries = Gauge::default();
         let _first = queries.hold();
         let query = query_runtime(&shared, queries.clone(), Arc::default());
         let memory = MemoryConsumer::new("join").register(&query.memory_pool);
-        memory.try_grow(40 << 20).unwrap();
+        memory.try_grow(32 << 20).unwrap();
         let _second = queries.hold();
         assert!(memory.try_grow(1 << 20).is_err(), "it has more than half already");
         let other = query_runtime(&shared, queries, Arc::default());

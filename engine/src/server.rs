@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::log::{self, Level};
 use crate::memory;
 use crate::metrics::EngineCounters;
+use crate::resident::{self, Resident};
 use crate::session::connection;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use std::fs::{self, DirBuilder, Permissions};
@@ -123,7 +124,8 @@ impl Server {
         make_private_folder(&folder)?;
         let cache = Arc::new(ColumnCache::new(config.cache_size.min(config.memory_limit)));
         let spill = spill_folder(&config, &folder)?;
-        let runtime = memory::runtime(config.memory_limit, &spill, config.temp_limit, &cache)?;
+        let resident = Arc::new(Resident::default());
+        let runtime = memory::runtime(config.memory_limit, &spill, config.temp_limit, &cache, &resident)?;
         let queries = Builder::new_multi_thread()
             .worker_threads(config.threads.max(1).saturating_mul(THREADS_PER_PARTITION))
             .thread_name("query")
@@ -155,6 +157,7 @@ impl Server {
             listen(&engine.config.socket)?
         };
         sockets.spawn(accept(Arc::clone(&engine), listener));
+        sockets.spawn(look(Arc::clone(&engine), resident));
         let socket = identity(&engine.config.socket);
         Ok(Self { engine, socket, spill, sockets: Some(sockets), queries: Some(queries) })
     }
@@ -215,6 +218,22 @@ fn listen(path: &Path) -> Result<UnixListener> {
     fs::set_permissions(&temporary, Permissions::from_mode(0o600)).map_err(Error::io("protect the socket"))?;
     fs::rename(&temporary, path).map_err(Error::io("rename the socket"))?;
     Ok(listener)
+}
+
+/// Looks at the process's memory: often while queries run, and now and then when it idles.
+async fn look(engine: Arc<Engine>, resident: Arc<Resident>) {
+    const IDLE_LOOKS: u32 = 20;
+    let mut interval = tokio::time::interval(resident::INTERVAL);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        for _ in 0..IDLE_LOOKS {
+            interval.tick().await;
+            if engine.counters.queries.get() > 0 {
+                break;
+            }
+        }
+        resident.look();
+    }
 }
 
 /// Serves each connection in a task of its own.

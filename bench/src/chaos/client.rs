@@ -4,7 +4,11 @@
 
 use std::sync::atomic::Ordering;
 
-use super::{Chaos, Seat, count, queries};
+use super::{
+    Chaos, Seat, count,
+    generated::{Generated, Outcome},
+    queries,
+};
 use crate::{
     client::Client,
     diff,
@@ -17,6 +21,11 @@ const CANCELED: &str = "57014";
 const TERMINATED: &str = "57P01";
 /// The connection to the engine was lost.
 const LOST: &str = "HV00N";
+
+/// Of a hundred queries so many are generated.
+const GENERATED: usize = 34;
+/// Numbers of generated queries.
+const NUMBERS: usize = 1_000_000;
 
 /// Runs queries until the end.
 pub fn run(chaos: &Chaos, seat: &Seat, number: u64) {
@@ -62,15 +71,27 @@ fn one_query(
     random: &mut Random,
     felt: &mut u64,
 ) -> Option<Client> {
-    let (sql, has_many_rows) = queries::query(random);
-    let result = compare(&mut client, &sql);
+    let (sql, has_many_rows, result) = if random.percent(GENERATED) {
+        let query = Generated::new(chaos.seed, random.below(NUMBERS) as u64);
+        let result = query.compare(&mut client, "", is_after_rows);
+        (query.sql, false, result)
+    } else {
+        let (sql, has_many_rows) = queries::query(random);
+        let result = compare(&mut client, &sql);
+        (sql, has_many_rows, result)
+    };
     let error = match result {
-        Ok(None) => {
-            count(&chaos.counts.compared);
-            return Some(client);
-        }
-        Ok(Some(difference)) => {
-            chaos.fail(format!("client {number}: DIFFERENT\n{sql};\n{difference}"));
+        Ok(outcome) => {
+            count(match outcome {
+                Outcome::Equal => &chaos.counts.compared,
+                Outcome::Error => &chaos.counts.errors,
+                Outcome::TooLong => &chaos.counts.too_long,
+                Outcome::AfterRows => &chaos.counts.after_rows,
+                Outcome::Different(difference) => {
+                    chaos.fail(format!("client {number}: DIFFERENT\n{sql};\n{difference}"));
+                    return Some(client);
+                }
+            });
             return Some(client);
         }
         Err(error) => error,
@@ -91,14 +112,14 @@ fn one_query(
     None
 }
 
-/// Both answers under one snapshot; what differs, if anything does.
-fn compare(client: &mut Client, sql: &str) -> Result<Option<String>> {
+/// Both answers to a written query under one snapshot.
+fn compare(client: &mut Client, sql: &str) -> Result<Outcome> {
     client.query("BEGIN ISOLATION LEVEL REPEATABLE READ; SET LOCAL search_path = chaos")?;
     let native = client.query(sql)?;
     client.query("SET LOCAL search_path = chaos_fast")?;
     let engine = client.query(sql)?;
     client.query("COMMIT")?;
-    Ok(diff::compare(&native, &engine, true))
+    Ok(diff::compare(&native, &engine, true).map_or(Outcome::Equal, Outcome::Different))
 }
 
 /// Whether a monkey has done this, which each strike can only once.

@@ -1,5 +1,6 @@
 //! Queries while everything around them fails: the engine is killed again and again, backends are cancelled and terminated at random, and
-//! writers change the tables. Every answer is compared with PostgreSQL's own under the same snapshot.
+//! writers change the tables. Every answer is compared with PostgreSQL's own under the same snapshot. A third of the queries are generated, over the
+//! tables of the differential suite.
 //!
 //! Way of a run: `tables` → clients (`client`), writers and monkeys (`monkey`) in threads → what was left behind (`leaks`) → one line.
 //!
@@ -7,9 +8,10 @@
 //! sent rows may fail with the engine); by a restart of the server; by anything left behind; and when nothing was compared or killed.
 
 mod client;
-mod leaks;
+pub mod generated;
+pub mod leaks;
 mod monkey;
-mod queries;
+pub mod queries;
 
 use std::{
     sync::{
@@ -20,7 +22,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{arguments::ChaosOptions, client::Client, error::Result, random::Random, stop::Stop};
+use crate::{
+    arguments::ChaosOptions,
+    client::Client,
+    diff,
+    error::{Error, Result},
+    random::Random,
+    stop::Stop,
+};
 
 /// Sessions that write.
 const WRITERS: u64 = 2;
@@ -49,6 +58,10 @@ struct Seat {
 #[derive(Default)]
 struct Counts {
     compared: AtomicU64,
+    /// Generated queries that are errors, mostly on both sides.
+    errors: AtomicU64,
+    /// Generated queries that were given up.
+    too_long: AtomicU64,
     /// Queries that a strike ended.
     struck: AtomicU64,
     /// Queries that had sent rows when the engine died.
@@ -92,6 +105,7 @@ impl Chaos {
 pub fn run(options: &ChaosOptions) -> Result<bool> {
     // Never struck: it is lost only if the server restarts.
     let mut witness = Client::connect()?;
+    diff::make_tables(&mut witness)?;
     queries::make_tables(&mut witness)?;
     let chaos = Chaos {
         seed: options.seed,
@@ -100,7 +114,7 @@ pub fn run(options: &ChaosOptions) -> Result<bool> {
         counts: Counts::default(),
         failures: Mutex::default(),
     };
-    let before = leaks::Footprint::of(&mut witness)?;
+    let before = leaks::State::of(&mut witness)?.ok_or_else(|| Error::Connection("there is no engine".to_owned()))?;
     let start = Instant::now();
     thread::scope(|scope| {
         let chaos = &chaos;
@@ -130,8 +144,9 @@ pub fn run(options: &ChaosOptions) -> Result<bool> {
         chaos.fail(format!("the server restarted: {error}"));
         return Ok(false);
     }
-    if let Some(left) = leaks::wait_for_none(&mut witness, &before)? {
-        chaos.fail(format!("left behind: {left}"));
+    match leaks::wait_for_none(&mut witness, &before)? {
+        Ok(after) => println!("    before: {}\n    afterwards: {}", before.footprint(), after.footprint()),
+        Err(left) => chaos.fail(format!("left behind: {left}")),
     }
     println!("chaos: {}", chaos.counts.summary());
     let counts = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
@@ -146,9 +161,11 @@ impl Counts {
     fn summary(&self) -> String {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         format!(
-            "{} compared, {} in killed engines, {} engines killed and {} stopped, {} cancels, {} terminations, {} ended by them, \
+            "{} compared, {} generated ones with errors and {} too long, {} in killed engines, {} engines killed and {} stopped, {} cancels, {} terminations, {} ended by them, \
              {} failed with the engine after their first rows, {} connections, {} writes, {} failures",
             count(&self.compared),
+            count(&self.errors),
+            count(&self.too_long),
             count(&self.in_engine),
             count(&self.kills),
             count(&self.stops),

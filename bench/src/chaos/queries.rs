@@ -4,7 +4,7 @@
 
 use crate::{client::Client, error::Result, random::Random};
 
-const ORDERS: usize = 40_000;
+pub const ORDERS: usize = 40_000;
 const PARTS: usize = 500;
 
 /// Makes the tables in `chaos` anew, with fusion tables over them in `chaos_fast`.
@@ -31,10 +31,21 @@ pub fn make_tables(client: &mut Client) -> Result<()> {
     Ok(())
 }
 
+/// Kinds of queries.
+pub const KINDS: usize = 14;
+/// The one that looks an order up.
+pub const POINT: usize = 12;
+
 /// A query over `orders` and `lines`, and whether it gives many rows.
 pub fn query(random: &mut Random) -> (String, bool) {
+    let kind = random.below(KINDS);
+    of_kind(kind, random)
+}
+
+/// A query of a kind.
+pub fn of_kind(kind: usize, random: &mut Random) -> (String, bool) {
     let number = |random: &mut Random, end: usize| random.below(end);
-    match random.below(14) {
+    match kind {
         0 => (
             "SELECT discount, count(*), sum(quantity), sum(price * (1 - discount)), avg(price) FROM lines GROUP BY discount ORDER BY discount"
                 .to_owned(),
@@ -109,7 +120,7 @@ pub fn query(random: &mut Random) -> (String, bool) {
             ),
             false,
         ),
-        12 => (format!("SELECT * FROM orders WHERE id = {}", number(random, ORDERS)), false),
+        POINT => (format!("SELECT * FROM orders WHERE id = {}", number(random, ORDERS)), false),
         _ => (
             format!(
                 "SELECT o.customer, string_agg(l.part::text, ',' ORDER BY l.part, l.order_id, l.line) FROM orders o JOIN lines l ON l.order_id = o.id \
@@ -121,10 +132,16 @@ pub fn query(random: &mut Random) -> (String, bool) {
     }
 }
 
+/// Of a hundred writes so many change tables that generated queries read.
+const WRITES_TO_GENERATED: usize = 25;
+
 /// Something that changes the tables, a statement or a transaction.
 pub fn write(random: &mut Random) -> String {
     let id = 1 + random.below(ORDERS);
     let end = if random.percent(20) { "ROLLBACK" } else { "COMMIT" };
+    if random.percent(WRITES_TO_GENERATED) {
+        return write_to_generated(random, end);
+    }
     match random.below(40) {
         0 => "VACUUM chaos.orders".to_owned(),
         1 => "VACUUM chaos.lines".to_owned(),
@@ -142,6 +159,27 @@ pub fn write(random: &mut Random) -> String {
         ),
         _ => format!(
             "BEGIN; SAVEPOINT a; UPDATE chaos.orders SET note = 'changed ' || id WHERE id = {id}; ROLLBACK TO a; UPDATE chaos.orders SET customer = customer + 1 WHERE id = {id}; {end}"
+        ),
+    }
+}
+
+/// Changes tables of the differential suite. Floats stay multiples of 1/8, whose sums are exact in any order.
+fn write_to_generated(random: &mut Random, end: &str) -> String {
+    let id = 1 + random.below(700);
+    match random.below(12) {
+        0 => "VACUUM data.sales, data.num, data.emp".to_owned(),
+        1..5 => format!(
+            "BEGIN; UPDATE data.sales SET qty = qty % 20 + 1, amount = amount + 0.25 WHERE id BETWEEN {id} AND {id} + 30; {end}"
+        ),
+        5..8 => format!(
+            "BEGIN; UPDATE data.num SET i4 = i4 % 1000 + 1, f8 = f8 + 0.5, n2 = n2 + 0.01 WHERE id BETWEEN {id} AND {id} + 10; {end}"
+        ),
+        8..10 => format!(
+            "BEGIN; DELETE FROM data.sales WHERE id = {id}; INSERT INTO data.sales (id, emp, qty) VALUES ({id}, {id} % 170, NULL) ON CONFLICT DO NOTHING; {end}"
+        ),
+        _ => format!(
+            "BEGIN; UPDATE data.emp SET salary = salary % 5000 + 1.25, active = NOT active WHERE id = {} ; {end}",
+            1 + id % 150
         ),
     }
 }

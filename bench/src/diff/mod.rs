@@ -9,7 +9,7 @@ mod random;
 mod rewrite;
 mod session;
 
-pub use self::judge::compare;
+pub use self::{judge::compare, random::generated};
 
 use std::{
     fs,
@@ -24,12 +24,15 @@ use self::{
 };
 use crate::{
     arguments::DiffOptions,
+    client::Client,
     error::{Error, Result},
 };
 
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(2);
 /// Makes the tables; not a query file.
 const SCHEMA: &str = "schema";
+/// The same file, for suites that bring its tables along.
+const TABLES: &str = include_str!("../../../regress/diff/schema.sql");
 
 /// Returns whether every query did what is expected.
 pub fn run(options: &DiffOptions) -> Result<bool> {
@@ -47,6 +50,18 @@ pub fn run(options: &DiffOptions) -> Result<bool> {
     }
     println!("diff: {}", total.summary());
     Ok(total.deviations() == 0 && total.queries() > 0)
+}
+
+/// Makes the suite's tables in a database for other suites: schemas data, fast and heap, and the extension. What is there of them is dropped.
+pub fn make_tables(client: &mut Client) -> Result<()> {
+    client.query(
+        "SET client_min_messages = warning; DROP EXTENSION IF EXISTS pg_fusion CASCADE; DROP SCHEMA IF EXISTS data, fast, heap CASCADE",
+    )?;
+    let statements = file::parse(TABLES).map_err(|message| Error::File(format!("schema.sql:{message}")))?;
+    for statement in statements {
+        client.query(&statement.sql)?;
+    }
+    client.query("RESET ALL").map(|_| ())
 }
 
 /// The chosen files, by name.

@@ -8,12 +8,14 @@
 //! | variance, stddev | [`Kind::Spread`]: [`moments`] |
 //! | min, max of floats and variable numerics | [`Kind::Min`], [`Kind::Max`]: [`primitive`], [`extreme`] |
 //! | string_agg, array_agg | [`ordered`] |
+//! | count(DISTINCT x) | DataFusion's count, with groups of its own: [`distinct_count`] |
 //! | min, max of other types, count, bool_and, bool_or, bit_and, bit_or, bit_xor | DataFusion's, which are exact for them |
 //!
 //! Invariants: a group without values gives NULL; an overflow of what the engine holds is an error. DISTINCT is DataFusion's where equal
 //! values are the same bits; floats and variable numerics are made distinct here, by key, and taken in ascending order ([`single`]).
 
 pub mod array;
+pub mod distinct_count;
 pub mod extreme;
 pub mod moments;
 pub mod operation;

@@ -10,6 +10,7 @@ use super::expr::{Scope, unsupported};
 use super::held::Held;
 use super::relation::Relation;
 use crate::aggregate::array::Element;
+use crate::aggregate::distinct_count::distinct_count;
 use crate::aggregate::ordered::{Gathered, ordered_aggregate};
 use crate::aggregate::{Kind, aggregate as pg_aggregate, distinct_aggregate};
 use crate::function::{Kernel, call};
@@ -227,7 +228,7 @@ impl Building {
         if arg.column_type == ColumnType::Opaque {
             return Err(Error::Unsupported("count of distinct values of a type that is only passed through".into()));
         }
-        Ok(self.call(count::count_udaf(), hashed(arg), true, filter))
+        Ok(self.call(distinct_count(), hashed(arg), true, filter))
     }
 
     /// The aggregation over `input`, and above it the projection to the outputs.

@@ -214,6 +214,11 @@ impl Book {
         self.free.push(frame);
     }
 
+    /// Gives the memory of the free frames back to the system.
+    pub fn discard_free(&mut self) -> Result<()> {
+        self.free.iter_mut().try_for_each(|frame| Ok(frame.discard()?))
+    }
+
     /// Frames that nobody holds.
     pub fn free(&self) -> usize {
         self.free.len()

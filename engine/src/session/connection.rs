@@ -101,6 +101,7 @@ pub async fn serve(engine: Arc<Engine>, mut stream: UnixStream) -> Result<()> {
     let result = tokio::select! {
         result = read(&session, &mut reader) => result,
         result = session.outbox.run() => result,
+        () = session.rest() => Ok(()),
         () = session.ended.notified() => Ok(()),
     };
     session.close();

@@ -34,10 +34,14 @@ use query::{CopiedPages, Inbox, PageFrameGuard};
 use std::collections::{BTreeMap, HashMap};
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 
 /// Rows too wide for a frame that wait for the socket, per session.
 pub const MAX_QUEUED_WIDE_ROWS: usize = 2;
+
+/// How long a session idles before its segment's memory goes back to the system.
+const REST: Duration = Duration::from_millis(500);
 
 /// Page images that fit in a frame: how many frames a range needs at least.
 const IMAGES_PER_FRAME: u32 = 32;
@@ -66,12 +70,16 @@ pub struct Session {
     ended: Notify,
     wide_rows: Arc<Semaphore>,
     state: Mutex<State>,
+    /// Signalled when the last open query has ended.
+    rests: Notify,
 }
 
 #[derive(Debug)]
 struct State {
     book: Book,
     queries: BTreeMap<QueryId, Open>,
+    /// Queries that have ended.
+    ended: u64,
     closed: bool,
 }
 
@@ -154,7 +162,7 @@ impl Open {
 impl Session {
     /// A new session on a new segment.
     fn new(engine: Arc<Engine>, peer: Peer, segment: Arc<Segment>, outbox: Outbox) -> Result<Arc<Self>> {
-        let state = State { book: Book::new(segment)?, queries: BTreeMap::new(), closed: false };
+        let state = State { book: Book::new(segment)?, queries: BTreeMap::new(), ended: 0, closed: false };
         Ok(Arc::new(Self {
             _segment: engine.counters.segments.hold(),
             engine,
@@ -163,6 +171,7 @@ impl Session {
             ended: Notify::new(),
             wide_rows: Arc::new(Semaphore::new(MAX_QUEUED_WIDE_ROWS)),
             state: Mutex::new(state),
+            rests: Notify::new(),
         }))
     }
 
@@ -237,11 +246,32 @@ impl Session {
         let mut state = self.state();
         let closed = state.queries.remove(&query);
         state.book.close(query);
+        state.ended += 1;
+        if state.queries.is_empty() {
+            self.rests.notify_one();
+        }
         self.say(&[last], None);
         self.distribute(&mut state, When::Now);
         // Not under the lock: events that nobody took hold frames, whose guards take it.
         drop(state);
         drop(closed);
+    }
+
+    /// Gives the memory of the segment back whenever no query has been open for [`REST`]: many sessions idle, and together would hold more than
+    /// those that work. Never ends.
+    async fn rest(&self) {
+        loop {
+            self.rests.notified().await;
+            let ended = self.state().ended;
+            tokio::time::sleep(REST).await;
+            let mut state = self.state();
+            if state.queries.is_empty()
+                && state.ended == ended
+                && let Err(error) = state.book.discard_free()
+            {
+                log::line(Level::Warning, &format!("the memory of a session could not be given back: {error}"));
+            }
+        }
     }
 
     /// Asks the backend for ranges, with the frames for them.

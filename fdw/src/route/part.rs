@@ -450,6 +450,7 @@ impl Search {
             if self.args.cursor_options & CURSOR_OPT_SCROLL != 0 {
                 planner::make_scrollable(stmt);
             }
+            planner::show_types_of(stmt, native_stmt);
         }
         Ok(Some((stmt, Decision::Part(reason(&names, refusal)))))
     }

@@ -67,12 +67,7 @@ pub fn run(count: u64, seed: u64) -> Result<bool> {
             said = Instant::now();
             println!("    generated: {number} of {count} queries ...");
         }
-        let query = generate::query(&mut Random::new(seed, number));
-        let query = match number % 4 {
-            1 => query.into_part(),
-            3 => query.in_parts(),
-            _ => query,
-        };
+        let query = query(seed, number);
         match observe(&mut session, &query)? {
             Outcome::Equal => counts.engine += 1,
             Outcome::Native(reason) => {
@@ -96,6 +91,22 @@ pub fn run(count: u64, seed: u64) -> Result<bool> {
     }
     counts.print(count, seed, start.elapsed());
     Ok(counts.failed == 0 && counts.engine > 0)
+}
+
+/// A generated query of a seed.
+fn query(seed: u64, number: u64) -> Query {
+    let query = generate::query(&mut Random::new(seed, number));
+    match number % 4 {
+        1 => query.into_part(),
+        3 => query.in_parts(),
+        _ => query,
+    }
+}
+
+/// For other suites: the SQL of a generated query, and whether its rows are in a total order.
+pub fn generated(seed: u64, number: u64) -> (String, bool) {
+    let query = query(seed, number);
+    (query.sql(), query.ordered)
 }
 
 fn observe(session: &mut Session, query: &Query) -> Result<Outcome> {

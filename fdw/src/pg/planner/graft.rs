@@ -6,7 +6,7 @@
 //! Invariant: the statement is the caller's own; no scan of a stub is left in it when it runs.
 
 use super::part::stub_number;
-use super::{copy, make_node};
+use super::{copy, expression_type, make_node};
 use pgrx::PgList;
 use pgrx::pg_sys::AggStrategy::AGG_SORTED;
 use pgrx::pg_sys::{self, NodeTag};
@@ -226,6 +226,43 @@ pub unsafe fn adopt_relations(stmt: *mut pg_sys::PlannedStmt, other: *mut pg_sys
         (*stmt).relationOids = pg_sys::list_concat((*stmt).relationOids, (*other).relationOids);
         (*stmt).invalItems = pg_sys::list_concat((*stmt).invalItems, (*other).invalItems);
         (*stmt).dependsOnRole |= (*other).dependsOnRole;
+    }
+}
+
+/// Gives the result columns of a statement the type modifiers that clients see of another plan of the same query: those of a CASE, for one, depend
+/// on whether its conditions were found to be constant.
+///
+/// # Safety
+/// Both are planned statements of the same query; `stmt` is the caller's own.
+pub unsafe fn show_types_of(stmt: *mut pg_sys::PlannedStmt, other: *mut pg_sys::PlannedStmt) {
+    // SAFETY: as the caller's; a plan's target list holds TargetEntry nodes, and the tag says which struct an expression is.
+    unsafe {
+        let [own, others] = [stmt, other].map(|stmt| {
+            let targets = PgList::<pg_sys::TargetEntry>::from_pg((*(*stmt).planTree).targetlist);
+            targets.iter_ptr().filter(|&target| !(*target).resjunk).collect::<Vec<_>>()
+        });
+        for (target, other) in own.into_iter().zip(others) {
+            let (ty, shown) = (expression_type((*target).expr), expression_type((*other).expr));
+            if ty.oid != shown.oid || ty.typmod == shown.typmod {
+                continue;
+            }
+            let expr = (*target).expr;
+            match (*expr).type_ {
+                // All that a node has which computes nothing.
+                NodeTag::T_Var => (*expr.cast::<pg_sys::Var>()).vartypmod = shown.typmod,
+                NodeTag::T_Const => (*expr.cast::<pg_sys::Const>()).consttypmod = shown.typmod,
+                _ => {
+                    (*target).expr = pg_sys::makeRelabelType(
+                        expr,
+                        pg_sys::Oid::from(ty.oid),
+                        shown.typmod,
+                        pg_sys::Oid::from(ty.collation),
+                        pg_sys::CoercionForm::COERCE_IMPLICIT_CAST,
+                    )
+                    .cast();
+                }
+            }
+        }
     }
 }
 
