@@ -26,8 +26,6 @@ pub struct Admission {
 #[derive(Debug)]
 pub struct Slot {
     _permit: Option<OwnedSemaphorePermit>,
-    /// Whether the query had to wait for it.
-    pub waited: bool,
 }
 
 impl Admission {
@@ -39,7 +37,12 @@ impl Admission {
 
     /// Lets a query in whose session has another one open.
     pub fn enter_nested(&self) -> Slot {
-        Slot { _permit: None, waited: false }
+        Slot { _permit: None }
+    }
+
+    /// Lets a query if there is a slot and nobody waits for it.
+    pub fn try_enter(&self) -> Option<Slot> {
+        Arc::clone(&self.slots).try_acquire_owned().ok().map(|permit| Slot { _permit: Some(permit) })
     }
 
     /// Waits for a slot, at most for `patience`.
@@ -47,8 +50,8 @@ impl Admission {
     /// # Errors
     /// 53000 when that was too short.
     pub async fn enter(&self, patience: Option<Duration>) -> Result<Slot> {
-        if let Ok(permit) = Arc::clone(&self.slots).try_acquire_owned() {
-            return Ok(Slot { _permit: Some(permit), waited: false });
+        if let Some(slot) = self.try_enter() {
+            return Ok(slot);
         }
         let _waiting = self.waiting.hold();
         let slot = Arc::clone(&self.slots).acquire_owned();
@@ -56,7 +59,7 @@ impl Admission {
             Some(patience) => tokio::time::timeout(patience, slot).await.map_err(|_| self.too_many())?,
             None => slot.await,
         };
-        slot.map(|permit| Slot { _permit: Some(permit), waited: true }).map_err(|_| Error::Canceled)
+        slot.map(|permit| Slot { _permit: Some(permit) }).map_err(|_| Error::Canceled)
     }
 
     fn too_many(&self) -> Error {

@@ -4,8 +4,9 @@
 //! before an operator is refused. What nobody accounts for is counted as well ([`crate::resident`]).
 
 use crate::cache::ColumnCache;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, external};
 use crate::metrics::Gauge;
+use crate::optimizer::cancel::CancelFlag;
 use crate::resident::{Pool, Resident, pool_size};
 use datafusion::error::DataFusionError;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
@@ -112,6 +113,8 @@ struct QueryPool {
     inner: Arc<dyn MemoryPool>,
     /// Queries that run.
     queries: Gauge,
+    /// Set when this one is cancelled: it gets no more, which ends what it is at.
+    cancel: CancelFlag,
     used: Arc<AtomicUsize>,
 }
 
@@ -148,6 +151,7 @@ impl MemoryPool for QueryPool {
     }
 
     fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> datafusion::error::Result<()> {
+        self.cancel.check().map_err(external)?;
         let share = match self.inner.memory_limit() {
             MemoryLimit::Finite(limit) if self.queries.get() > 1 => limit / QUERY_PART,
             _ => usize::MAX,
@@ -174,9 +178,14 @@ impl MemoryPool for QueryPool {
     }
 }
 
-/// The runtime of one query, whose memory is counted in `used`; `queries` counts those that run.
-pub fn query_runtime(shared: &RuntimeEnv, queries: Gauge, used: Arc<AtomicUsize>) -> Arc<RuntimeEnv> {
-    let pool = QueryPool { inner: Arc::clone(&shared.memory_pool), queries, used };
+/// The runtime of one query, whose memory is counted in `used`; `queries` counts those that run, `cancel` ends this one.
+pub fn query_runtime(
+    shared: &RuntimeEnv,
+    queries: Gauge,
+    cancel: &CancelFlag,
+    used: Arc<AtomicUsize>,
+) -> Arc<RuntimeEnv> {
+    let pool = QueryPool { inner: Arc::clone(&shared.memory_pool), queries, cancel: cancel.clone(), used };
     Arc::new(RuntimeEnv { memory_pool: Arc::new(pool), ..shared.clone() })
 }
 
@@ -224,13 +233,16 @@ mod tests {
         let shared = runtime(64 << 20, &folder, u64::MAX, &Arc::new(ColumnCache::new(0)), &Arc::default()).unwrap();
         let queries = Gauge::default();
         let _first = queries.hold();
-        let query = query_runtime(&shared, queries.clone(), Arc::default());
+        let query = query_runtime(&shared, queries.clone(), &CancelFlag::default(), Arc::default());
         let memory = MemoryConsumer::new("join").register(&query.memory_pool);
         memory.try_grow(32 << 20).unwrap();
         let _second = queries.hold();
         assert!(memory.try_grow(1 << 20).is_err(), "it has more than half already");
-        let other = query_runtime(&shared, queries, Arc::default());
+        let cancel = CancelFlag::default();
+        let other = query_runtime(&shared, queries, &cancel, Arc::default());
         MemoryConsumer::new("join").register(&other.memory_pool).try_grow(20 << 20).unwrap();
+        cancel.set();
+        assert!(MemoryConsumer::new("join").register(&other.memory_pool).try_grow(1).is_err(), "cancelled");
         drop(memory);
         assert_eq!((query.memory_pool.reserved(), shared.memory_pool.reserved()), (0, 0));
         std::fs::remove_dir_all(folder).unwrap();

@@ -70,7 +70,7 @@ fn cancel_is_answered_and_frees_all() {
         backend.step();
     }
     let since = Instant::now();
-    backend.send(&FromBackend::Cancel { query: QueryId(1) });
+    backend.send(&FromBackend::Cancel { query: QueryId(1), returns_frames: true });
     let answer = backend.finish(QueryId(1));
     assert_eq!(answer.error().sqlstate.as_str(), "57014");
     assert!(since.elapsed() < Duration::from_millis(500));
@@ -79,9 +79,31 @@ fn cancel_is_answered_and_frees_all() {
     }
     engine.settles(1, 0);
     // Cancelling what is over is not an error, and the frames are there again.
-    backend.send(&FromBackend::Cancel { query: QueryId(1) });
+    backend.send(&FromBackend::Cancel { query: QueryId(1), returns_frames: true });
     let answer = backend.run(execute(2, plans::count(scan()), &ONE_INT8, &table), &table);
     assert_eq!(answer.metrics().rows_decoded, 40_000);
+}
+
+#[test]
+fn cancel_takes_back_what_is_on_its_way() {
+    let engine = TestEngine::start();
+    let table = Table::numbered(40_000);
+    let mut backend = Backend::open(&engine, 16);
+    for query in (1..40).step_by(2) {
+        let id = QueryId(query);
+        backend.keep_tuples = Some(id);
+        backend.start(execute(query, scan(), &BOTH, &table), &table);
+        while backend.kept.is_empty() {
+            backend.step();
+        }
+        backend.forsake(id);
+        assert_eq!(backend.finish(id).error().sqlstate.as_str(), "57014");
+        engine.settles(1, 0);
+        // Once more, as a backend does that has not read the answer.
+        backend.forsake(id);
+        let answer = backend.run(execute(query + 1, plans::count(scan()), &ONE_INT8, &table), &table);
+        assert_eq!(answer.metrics().rows_decoded, 40_000);
+    }
 }
 
 #[test]
@@ -94,7 +116,7 @@ fn cancel_reaches_a_query_that_waits_for_pages() {
     while backend.asked_blocks == 0 {
         backend.step();
     }
-    backend.send(&FromBackend::Cancel { query: QueryId(1) });
+    backend.send(&FromBackend::Cancel { query: QueryId(1), returns_frames: true });
     assert_eq!(backend.finish(QueryId(1)).error().sqlstate.as_str(), "57014");
     backend.lazy = false;
     assert_eq!(backend.run(execute(2, scan(), &BOTH, &table), &table).tuples.len(), 10_000);

@@ -18,9 +18,17 @@ fn packed(state: SqlState) -> i32 {
         .fold(0, |code, (position, letter)| code | (i32::from(letter.wrapping_sub(b'0')) & 0x3f) << (6 * position))
 }
 
-/// An SQLSTATE as pgrx wants it.
+/// An SQLSTATE as pgrx wants it. One that is none, or not of an error, is XX000: the engine sends it as bytes.
 pub fn error_code(state: SqlState) -> PgSqlErrorCode {
-    PgSqlErrorCode::from(packed(state))
+    let is_error = !matches!(&state.0[..2], b"00" | b"01" | b"02");
+    let is_code = state.0.iter().all(|letter| letter.is_ascii_digit() || letter.is_ascii_uppercase());
+    PgSqlErrorCode::from(packed(if is_error && is_code { state } else { SqlState::INTERNAL_ERROR }))
+}
+
+/// Text that PostgreSQL can hold.
+fn printable(mut text: String) -> String {
+    text.retain(|letter| letter != '\0');
+    text
 }
 
 /// The reverse of [`error_code`].
@@ -37,12 +45,12 @@ pub fn raise(error: SqlError) -> ! {
 
 /// Reports `error` at a level below ERROR (LOG, WARNING …), or at ERROR as [`raise`] does.
 pub fn report(level: PgLogLevel, error: SqlError) {
-    let mut report = ErrorReport::new(error_code(error.sqlstate), error.message, "pg_fusion");
+    let mut report = ErrorReport::new(error_code(error.sqlstate), printable(error.message), "pg_fusion");
     if let Some(detail) = error.detail {
-        report = report.set_detail(detail);
+        report = report.set_detail(printable(detail));
     }
     if let Some(hint) = error.hint {
-        report = report.set_hint(hint);
+        report = report.set_hint(printable(hint));
     }
     report.report(level);
 }

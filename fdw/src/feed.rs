@@ -127,7 +127,10 @@ fn push_block(
                 return;
             }
             for offset_number in contents.offset_numbers() {
-                if let Some(tuple) = flattener.flatten(&page.tuple(offset_number)) {
+                // A tuple that is broken stays as it is, for the engine to say so.
+                if let Some(tuple) = page.tuple(offset_number)
+                    && let Some(tuple) = flattener.flatten(&tuple)
+                {
                     flattened.push((offset_number, tuple.bytes().to_vec()));
                 }
             }

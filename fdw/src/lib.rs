@@ -10,6 +10,7 @@
 //! | [`scan`] | the ForeignScan: begin, next slot, rescan, end, fallback |
 //! | [`session`] | the connection to the engine: messages, frames, waits |
 //! | [`feed`] | heap pages of a scan, under the query's snapshot, into frames |
+//! | [`sound`] | whether a tuple of a page may be walked through |
 //! | [`explain`] | EXPLAIN and `fusion.explain_route` |
 //! | [`cache`] | SQL functions over the engine's column cache |
 //! | [`supervisor`] | the background worker that runs the engine |
@@ -35,6 +36,7 @@ mod relation;
 mod route;
 mod scan;
 mod session;
+mod sound;
 mod statistics;
 mod supervisor;
 mod translate;

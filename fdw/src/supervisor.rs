@@ -10,7 +10,7 @@
 //!   holds, and the engine exits at its end; on Linux the kernel kills it besides, should it hang. A crash-restart of the server
 //!   ends the supervisor by SIGQUIT, which closes the pipe.
 //! - The engine is reaped before the next one starts, so that two never share the socket.
-//! - Restarts slow down, to [`LONGEST_PAUSE`], while the engine keeps dying young.
+//! - Restarts slow down, to [`LONGEST_PAUSE`], while the engine keeps dying young or cannot be started; settings that are read again end the pause.
 //! - An engine that does not answer for `fusion.engine_timeout` is killed: its sessions learn of that, and their queries are run by PostgreSQL.
 
 mod engine;
@@ -107,7 +107,9 @@ pub extern "C-unwind" fn fusion_supervisor_main(_argument: pgrx::pg_sys::Datum) 
 fn supervise() {
     let mut supervisor = Supervisor::new();
     while !bgworker::shutdown_requested() {
-        bgworker::reload_settings();
+        if bgworker::reload_settings() {
+            supervisor.end_pause();
+        }
         pg::wait::check_for_interrupts();
         supervisor.look();
         let wakeup = pg::wait::supervisor(supervisor.log_pipe(), supervisor.next_look());
@@ -144,6 +146,7 @@ impl Supervisor {
                 Err(error) => {
                     let pause = self.schedule(true).as_millis();
                     pgrx::warning!("could not start the fusion engine: {error}; next attempt in {pause} ms");
+                    self.last_end = Some(format!("could not be started: {error}"));
                 }
             }
         }
@@ -167,6 +170,12 @@ impl Supervisor {
         let pause = pause_after(self.young_deaths);
         self.next_start = Instant::now() + pause;
         pause
+    }
+
+    /// What kept the engine from starting may be mended.
+    fn end_pause(&mut self) {
+        self.young_deaths = 0;
+        self.next_start = Instant::now();
     }
 
     fn log_pipe(&self) -> Option<std::os::fd::RawFd> {

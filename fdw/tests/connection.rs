@@ -111,7 +111,7 @@ fn a_closed_query_gives_its_frames_back_then_and_later() {
     connection.pump();
     let frame = take_grant(&mut connection, query);
     connection.close(query);
-    assert_eq!(engine.heard(), [returned(2), FromBackend::Cancel { query }]);
+    assert_eq!(engine.heard(), [returned(2), FromBackend::Cancel { query, returns_frames: true }]);
     engine.say(&[grant(query, 3), done(query)]);
     assert!(connection.is_closing());
     connection.pump();
@@ -119,6 +119,53 @@ fn a_closed_query_gives_its_frames_back_then_and_later() {
     connection.release(frame);
     assert_eq!(engine.heard(), [returned(3), returned(1)]);
     assert!(connection.lost().is_none());
+}
+
+#[test]
+fn frames_on_their_way_to_a_cancelled_query_that_held_none_are_not_ours() {
+    let (mut connection, mut engine) = pair();
+    let query = open(&mut connection, &mut engine);
+    engine.say(&[grant(query, 1)]);
+    connection.pump();
+    let frame = take_grant(&mut connection, query);
+    connection.release(frame);
+    engine.say(&[grant(query, 2)]);
+    connection.pump();
+    connection.close(query);
+    let cancel = FromBackend::Cancel { query, returns_frames: false };
+    assert_eq!(engine.heard(), [returned(1), returned(2), cancel]);
+    // Sent before the engine read the Cancel; the next one has the frame already.
+    engine.say(&[grant(query, 3), FromEngine::Tuples { query, frame: FrameNumber(4) }]);
+    let next = open(&mut connection, &mut engine);
+    engine.say(&[grant(next, 3), done(query)]);
+    connection.pump();
+    assert!(connection.lost().is_none() && !connection.is_closing());
+    let frame = take_grant(&mut connection, next);
+    connection.release(frame);
+    assert_eq!(engine.heard(), [returned(3)]);
+}
+
+#[test]
+fn too_many_wide_rows_cancel_a_query_whose_frames_are_in_use() {
+    let (mut connection, mut engine) = pair();
+    let query = open(&mut connection, &mut engine);
+    engine.say(&[FromEngine::Tuples { query, frame: FrameNumber(1) }]);
+    connection.pump();
+    let Some(Delivery::Tuples(rows)) = connection.take(query) else { panic!("no rows") };
+    let wide = FromEngine::WideRow { query, tuple: vec![7; 60 << 20] };
+    let speaker = std::thread::spawn(move || {
+        engine.say(&[wide.clone(), wide.clone(), wide.clone(), wide.clone(), wide]);
+        engine
+    });
+    while connection.backlog() == 0 && !connection.is_closing() {
+        connection.pump();
+    }
+    let mut engine = speaker.join().unwrap();
+    assert_eq!(engine.heard(), [FromBackend::Cancel { query, returns_frames: true }]);
+    assert!(connection.lost().is_none());
+    assert_eq!(rows.number(), FrameNumber(1));
+    connection.release(rows);
+    assert_eq!(engine.heard(), [returned(1)]);
 }
 
 #[test]
@@ -209,7 +256,7 @@ fn sending_to_an_engine_that_does_not_read_never_blocks() {
 fn open_and_closing_queries_are_bounded() {
     let (mut connection, mut engine) = pair();
     let queries: Vec<_> = (0..MAX_SESSION_QUERIES).map(|_| open(&mut connection, &mut engine)).collect();
-    let refused = connection.open(|query| FromBackend::Cancel { query }).unwrap_err();
+    let refused = connection.open(|query| FromBackend::RangeDone { query, range: 0 }).unwrap_err();
     assert_eq!(refused.sqlstate, SqlState::INSUFFICIENT_RESOURCES);
     connection.close(queries[0]);
     assert!(connection.is_full() && connection.is_closing(), "until the engine has answered");

@@ -49,8 +49,9 @@ pub enum Error {
         /// Where.
         place: Place,
     },
-    /// A needed value lies in the TOAST table, and the backend has sent no flattened tuple for it: a bug. XX000.
-    #[error("out-of-line value was not fetched by the backend")]
+    /// A needed value lies in the TOAST table, and the backend has sent no flattened tuple for it, as it does for each that says that it has such values
+    /// (HEAP_HASEXTERNAL) and is sound. XX001.
+    #[error("out-of-line value in a tuple that is not marked to have one")]
     OutOfLine {
         /// Where.
         place: Place,
@@ -140,10 +141,10 @@ impl Error {
     /// The SQLSTATE of this kind.
     pub fn sqlstate(&self) -> SqlState {
         match self {
-            Self::Corrupt { .. } => SqlState::DATA_CORRUPTED,
+            Self::Corrupt { .. } | Self::OutOfLine { .. } => SqlState::DATA_CORRUPTED,
             Self::NotRepresentable { .. } => SqlState::DATA_EXCEPTION,
             Self::InvalidUtf8 { .. } => SqlState::CHARACTER_NOT_IN_REPERTOIRE,
-            Self::OutOfLine { .. } | Self::Layout { .. } | Self::Arrow(_) => SqlState::INTERNAL_ERROR,
+            Self::Layout { .. } | Self::Arrow(_) => SqlState::INTERNAL_ERROR,
         }
     }
 }

@@ -22,7 +22,7 @@ pub mod tuple_frame;
 pub use error::{Error, Result};
 
 /// Version of the messages and layouts. Backend and engine of different versions refuse each other.
-pub const PROTOCOL_VERSION: u32 = 1;
+pub const PROTOCOL_VERSION: u32 = 2;
 
 /// Socket of the engine, relative to the data directory.
 pub const SOCKET_PATH: &str = "pg_fusion/engine.sock";

@@ -8,7 +8,8 @@
 //! Who owns a frame (rule 3 of the design): all frames belong to the engine at first. `Grant` gives one to the backend
 //! to be filled with pages; `Pages` gives it back. `Tuples` gives one with result rows; `Return` gives it back. When a query
 //! ends on either side (`Done`, `Failed`, `Cancel`), frames of it that the backend still holds stay the backend's until it
-//! has sent `Return` for each; the backend does that when it has read `Done`/`Failed`, or before it sends `Cancel`.
+//! has sent `Return` for each. A backend that cancels without holding any says so, and then frames that are on their way to it are the
+//! engine's again with that message: the backend may not read its socket for long, and drops them unseen when it does.
 //! The engine answers each `Cancel` with `Done` or `Failed` for that query, always, unless one was already under way; a query id
 //! is not used again in the session.
 
@@ -99,6 +100,8 @@ pub enum FromBackend {
     Cancel {
         /// The query.
         query: QueryId,
+        /// Whether the backend returns frames of it, those that it has and those on their way. If not, it has none, and will return none.
+        returns_frames: bool,
     },
     /// Asks for [`FromEngine::Status`].
     Status,

@@ -7,7 +7,7 @@
 //! | `AggregateStatistics` | it answers count, min and max from statistics, and ours are PostgreSQL's estimates |
 //! | `EliminateCrossJoin` | it takes all inner joins of a component apart and joins them anew in the order of their inputs |
 //!
-//! Joins of all pairs look whether the query was cancelled ([`cancel`]); what window functions collect is counted ([`account`]).
+//! Operators look whether the query was cancelled ([`cancel`]); what window functions collect is counted ([`account`]).
 //! `PushDownFilter` is kept from pushing below an aggregate without groups ([`push_down`]). A top-k sort sorts by all that the merge
 //! above it compares ([`whole_order`]). Conditions stop at security barriers ([`barrier`]).
 //! `JoinSelection` stays, but may not exchange sides ([`join_order`] has chosen them): it only picks between one hash table for all
@@ -75,7 +75,7 @@ pub fn session_state(config: SessionConfig, runtime: Arc<RuntimeEnv>, cancel: &C
     let place = rules.iter().position(|rule| rule.name() == whole_order::BEFORE).unwrap_or(rules.len());
     rules.insert(place, Arc::new(whole_order::WholeOrder));
     rules.push(Arc::new(account::AccountWindows));
-    rules.push(Arc::new(cancel::WatchJoins(cancel.clone())));
+    rules.push(Arc::new(cancel::Watch(cancel.clone())));
     let mut logical_rules = Optimizer::default().rules;
     logical_rules.retain(|rule| !LEFT_OUT_LOGICAL.contains(&rule.name()));
     for rule in logical_rules.iter_mut().filter(|rule| rule.name() == push_down::NAME) {

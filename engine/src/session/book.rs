@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   free ──take──► engine ──lend──► backend ──receive (Pages)──► engine ──give_back──► free
-//!                                      └────────returned (Return)───────────────────► free
+//!                                      └───returned (Return), take_back (Cancel)───────► free
 //! ```
 //! Invariants
 //! - A [`Frame`] exists for exactly the frames that the engine owns: in `free`, or with whoever took it.
@@ -201,6 +201,17 @@ impl Book {
         Ok((query, purpose))
     }
 
+    /// Frees all frames of a query that the backend has been sent: it says that it holds none.
+    pub fn take_back(&mut self, query: QueryId) {
+        let lent = |slot: &Slot| slot.owner == Owner::Backend && slot.query == query;
+        let numbers: Vec<_> = (0..).zip(&self.slots).filter(|(_, slot)| lent(slot)).map(|(number, _)| number).collect();
+        for number in numbers {
+            if let Ok((frame, ..)) = self.take_from_backend(FrameNumber(number)) {
+                self.give_back(frame);
+            }
+        }
+    }
+
     /// Frees a frame that was taken or received.
     pub fn give_back(&mut self, frame: Frame) {
         if let Some(slot) = self.slots.get_mut(usize::from(frame.number().0)) {
@@ -307,6 +318,33 @@ mod tests {
         assert!(book.receive(number, query).is_err(), "the engine's");
         book.lend(frame);
         assert!(book.receive(number, QueryId(2)).is_err(), "another query's");
+    }
+
+    #[test]
+    fn frames_of_a_backend_that_holds_none_are_taken_back() {
+        let mut book = book(8);
+        let (canceled, other) = (QueryId(1), QueryId(2));
+        book.open(canceled).unwrap();
+        book.open(other).unwrap();
+        let inside = book.take(canceled, Purpose::Pages).unwrap();
+        let frame = book.take(canceled, Purpose::Tuples).unwrap();
+        let lent = book.lend(frame);
+        let frame = book.take(other, Purpose::Tuples).unwrap();
+        let kept = book.lend(frame);
+        book.take_back(canceled);
+        book.close(canceled);
+        assert_eq!(book.free(), 6);
+        assert!(book.returned(lent).is_err(), "the backend had said that it holds none");
+        book.give_back(inside);
+        assert_eq!((book.free(), book.strays), (7, 0));
+        assert_eq!(book.returned(kept).unwrap(), (other, Purpose::Tuples));
+        // Also where the query had been answered already.
+        let frame = book.take(other, Purpose::Pages).unwrap();
+        book.lend(frame);
+        book.close(other);
+        assert_eq!(book.strays, 1);
+        book.take_back(other);
+        assert_eq!((book.free(), book.strays), (8, 0));
     }
 
     #[test]

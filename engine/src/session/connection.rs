@@ -218,7 +218,7 @@ async fn read(session: &Arc<Session>, reader: &mut Reader) -> Result<()> {
             }
             FromBackend::RangeDone { query, range } => session.range_done(query, range)?,
             FromBackend::Return { frame } => session.returned(frame)?,
-            FromBackend::Cancel { query } => session.cancel(query),
+            FromBackend::Cancel { query, returns_frames } => session.cancel(query, returns_frames),
             FromBackend::Status => session.send(status(&session.engine)),
             FromBackend::Bye => return Ok(()),
         }

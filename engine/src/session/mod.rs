@@ -399,11 +399,23 @@ impl Session {
         FromEngine::CacheReport { query, entries: self.engine.cache.entries(database), evicted }
     }
 
-    /// Cancels a query; one that is not open has been answered already.
-    fn cancel(&self, query: QueryId) {
-        if let Some(open) = self.state().queries.get(&query) {
+    /// Cancels a query; one that is not open has been answered already. Unless the backend returns its frames, none is with it any more, nor is
+    /// given to it: the query is not open from here on, only its answer is still to come.
+    fn cancel(&self, query: QueryId, returns_frames: bool) {
+        let mut state = self.state();
+        if let Some(open) = state.queries.get(&query) {
             open.inbox.fail(Error::Canceled);
         }
+        if returns_frames {
+            return;
+        }
+        let closed = state.queries.remove(&query);
+        state.book.take_back(query);
+        state.book.close(query);
+        self.distribute(&mut state, When::Now);
+        // Not under the lock, as in `close_query`.
+        drop(state);
+        drop(closed);
     }
 
     /// Frees a frame of the engine.

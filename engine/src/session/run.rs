@@ -3,16 +3,18 @@
 //! Each query is one task on the query threads, watched by one on the socket threads, which ends it when it is cancelled and
 //! sends its one last message, whatever the end is: rows sent, error, cancelled, panic. A cancelled query may compute on until its
 //! next await; the session no longer knows it by then, so that it can neither send nor ask for anything.
+//! One that has to wait for its turn does so on the socket threads: where other queries compute on all query threads, nobody would notice there that it
+//! has lost patience.
 
 use super::Session;
 use super::query::{Inbox, QueryHandle};
-use crate::activity::Running;
+use crate::activity::{Listed, Running};
 use crate::admission::Slot;
 use crate::encode::{self, RowEncoder};
 use crate::error::{Error, Result, panic_text};
 use crate::fault::Faults;
 use crate::log::{self, Level};
-use crate::metrics::{StageTimer, stage};
+use crate::metrics::{Held, StageTimer, stage};
 use crate::scan::{HeapTable, PageSource};
 use crate::shared::SharedTable;
 use crate::{lower, memory, optimizer};
@@ -64,14 +66,61 @@ pub fn start(session: &Arc<Session>, execute: Box<Execute>, kind: Kind) -> Resul
     }
     let handle = QueryHandle::new(Arc::clone(session), query, inbox);
     engine.counters.query_started();
-    let (running, of) = (engine.counters.queries.hold(), handle.clone());
+    let (running, timer) = (engine.counters.queries.hold(), StageTimer::default());
     let listed = engine.activity.enter(session.peer, execute.user, Arc::clone(handle.counters()));
-    let work = engine.queries.spawn(async move {
-        let _running = running;
-        run(&of, *execute, kind, &listed).await
-    });
-    tokio::spawn(watch(handle, work));
+    let started = Started { execute, kind, running, listed, timer };
+    let slot = match kind {
+        Kind::Execute | Kind::Prewarm if !session.has_other_query(query) => engine.admission.try_enter(),
+        _ => Some(engine.admission.enter_nested()),
+    };
+    match slot {
+        Some(slot) => tokio::spawn(watch(handle.clone(), started.spawn(handle, slot))),
+        None => tokio::spawn(wait(handle, started)),
+    };
     Ok(())
+}
+
+/// A query that has been accepted.
+struct Started {
+    execute: Box<Execute>,
+    kind: Kind,
+    running: Held,
+    listed: Listed,
+    timer: StageTimer,
+}
+
+impl Started {
+    /// Has it run on the query threads.
+    fn spawn(self, handle: QueryHandle, slot: Slot) -> JoinHandle<Result<FromEngine>> {
+        let Self { execute, kind, running, listed, timer } = self;
+        let queries = handle.session().engine().queries.clone();
+        queries.spawn(async move {
+            let _held = (running, slot);
+            run(&handle, *execute, kind, timer, &listed).await
+        })
+    }
+}
+
+/// Waits until the query may run, and watches it then.
+async fn wait(handle: QueryHandle, mut started: Started) {
+    let patience = started.execute.patience_ms.map(|ms| Duration::from_millis(ms.into()));
+    started.listed.set_waiting(true);
+    let slot = tokio::select! {
+        biased;
+        failure = handle.inbox().failed() => Err(failure),
+        slot = handle.session().engine().admission.enter(patience) => slot,
+    };
+    match slot {
+        Ok(slot) => {
+            started.timer.end(stage::QUEUE);
+            started.listed.set_waiting(false);
+            watch(handle.clone(), started.spawn(handle, slot)).await;
+        }
+        Err(error) => {
+            drop(started);
+            answer(&handle, Err(error));
+        }
+    }
 }
 
 /// Waits for the end of a query and answers.
@@ -90,6 +139,11 @@ async fn watch(handle: QueryHandle, mut work: JoinHandle<Result<FromEngine>>) {
             }),
         },
     };
+    answer(&handle, result);
+}
+
+/// Sends the last message.
+fn answer(handle: &QueryHandle, result: Result<FromEngine>) {
     let query = handle.id();
     let last = result.unwrap_or_else(|error| {
         let error = SqlError::from(error);
@@ -102,16 +156,15 @@ async fn watch(handle: QueryHandle, mut work: JoinHandle<Result<FromEngine>>) {
 }
 
 /// The stages.
-async fn run(handle: &QueryHandle, execute: Execute, kind: Kind, listed: &Running) -> Result<FromEngine> {
+async fn run(
+    handle: &QueryHandle,
+    execute: Execute,
+    kind: Kind,
+    mut timer: StageTimer,
+    listed: &Running,
+) -> Result<FromEngine> {
     let engine = handle.session().engine();
     let faults = Faults::new(execute.fault.as_deref(), engine.config.faults)?;
-    let mut timer = StageTimer::default();
-    listed.set_waiting(true);
-    let slot = admit(handle, &execute, kind).await?;
-    listed.set_waiting(false);
-    if slot.waited {
-        timer.end(stage::QUEUE);
-    }
 
     let plan: Plan = codec::from_bytes(&execute.plan)?;
     faults.at(stage::PARSE).await?;
@@ -123,8 +176,10 @@ async fn run(handle: &QueryHandle, execute: Execute, kind: Kind, listed: &Runnin
     timer.end(stage::BIND);
 
     let config = SessionConfig::new().with_target_partitions(engine.config.threads).with_batch_size(BATCH_ROWS);
-    let runtime = memory::query_runtime(&engine.runtime, engine.counters.queries.clone(), listed.memory());
-    let state = optimizer::session_state(config, runtime, handle.inbox().cancel_flag());
+    let cancel = handle.inbox().cancel_flag();
+    let queries = engine.counters.queries.clone();
+    let runtime = memory::query_runtime(&engine.runtime, queries, cancel, listed.memory());
+    let state = optimizer::session_state(config, runtime, cancel);
     let logical = state.optimize(&lowered.plan)?;
     faults.at(stage::OPTIMIZE).await?;
     timer.end(stage::OPTIMIZE);
@@ -169,15 +224,6 @@ async fn run(handle: &QueryHandle, execute: Execute, kind: Kind, listed: &Runnin
     timer.end(stage::END);
     let metrics = Box::new(timer.finish(handle.counters(), text));
     Ok(FromEngine::Done { query: handle.id(), metrics })
-}
-
-/// Waits until the query may run.
-async fn admit(handle: &QueryHandle, execute: &Execute, kind: Kind) -> Result<Slot> {
-    let admission = &handle.session().engine().admission;
-    if kind == Kind::Explain || handle.session().has_other_query(handle.id()) {
-        return Ok(admission.enter_nested());
-    }
-    admission.enter(execute.patience_ms.map(|ms| Duration::from_millis(ms.into()))).await
 }
 
 /// One table per scan of the plan.

@@ -122,6 +122,8 @@ pub struct Backend {
     /// Tuple frames that are kept instead of read and returned.
     pub keep_tuples: Option<QueryId>,
     pub kept: Vec<FrameNumber>,
+    /// A query whose frames are the engine's again.
+    forsaken: Option<QueryId>,
     /// Ranges are not served.
     pub lazy: bool,
     /// Blocks are named this much too low, from the second of a frame on.
@@ -187,6 +189,7 @@ impl Backend {
             answers: HashMap::new(),
             keep_tuples: None,
             kept: Vec::new(),
+            forsaken: None,
             lazy: false,
             block_shift: 0,
             asked_blocks: 0,
@@ -198,6 +201,15 @@ impl Backend {
 
     pub fn send(&mut self, message: &FromBackend) {
         send(&mut self.socket, message);
+    }
+
+    /// Cancels a query without returning any frame of it: all that have come, and that still come, count as on their way.
+    pub fn forsake(&mut self, query: QueryId) {
+        self.forsaken = Some(query);
+        self.granted.remove(&query);
+        self.kept.clear();
+        self.ranges.retain(|range| range.query != query);
+        self.send(&FromBackend::Cancel { query, returns_frames: false });
     }
 
     /// Sends a query over one table, which is all scans of it.
@@ -253,6 +265,7 @@ impl Backend {
     /// Takes a message in and does what it asks for.
     pub fn step(&mut self) {
         match self.receive().expect("the engine hung up") {
+            FromEngine::ReadRange { query, .. } if self.forsaken == Some(query) => {}
             FromEngine::ReadRange { query, range, scan, first_block, count, wanted } => {
                 self.asked_blocks += u64::from(count);
                 self.ranges.push_back(Range {
@@ -264,6 +277,7 @@ impl Backend {
                     wanted: wanted.into_iter(),
                 });
             }
+            FromEngine::Grant { query, .. } | FromEngine::Tuples { query, .. } if self.forsaken == Some(query) => {}
             FromEngine::Grant { query, frame } => {
                 // SAFETY: the message makes the frame ours, once.
                 let frame = unsafe { self.segment.frame(frame) }.unwrap();

@@ -109,15 +109,17 @@ pub fn shutdown_requested() -> bool {
     unsafe { (&raw const pg_sys::ShutdownRequestPending).read_volatile() != 0 }
 }
 
-/// Reads the settings again if SIGHUP has come.
-pub fn reload_settings() {
+/// Reads the settings again if SIGHUP has come, and tells so.
+pub fn reload_settings() -> bool {
     // SAFETY: as above; the flag is cleared before the files are read, so that a later signal is not lost.
     unsafe {
         let pending = &raw mut pg_sys::ConfigReloadPending;
-        if pending.read_volatile() != 0 {
+        let asked = pending.read_volatile() != 0;
+        if asked {
             pending.write_volatile(0);
             pg_sys::ProcessConfigFile(pg_sys::GucContext::PGC_SIGHUP);
         }
+        asked
     }
 }
 

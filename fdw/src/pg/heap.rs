@@ -348,16 +348,22 @@ impl PageContents {
 }
 
 impl PinnedPage {
-    /// The tuple at a visible offset number, as a `HeapTupleData` that points into the page.
-    pub fn tuple(&self, offset_number: pg_sys::OffsetNumber) -> pg_sys::HeapTupleData {
-        // SAFETY: visible offset numbers are normal line pointers of the pinned page, which the pin keeps in place; the
-        // server itself trusts its own page here.
+    /// The tuple at a visible offset number, as a `HeapTupleData` that points into the page; None where the line pointer leads out of it, or to less
+    /// than a tuple's header.
+    pub fn tuple(&self, offset_number: pg_sys::OffsetNumber) -> Option<pg_sys::HeapTupleData> {
+        const SMALLEST: usize = 24;
+        // SAFETY: visible offset numbers are normal line pointers of the pinned page, which the pin keeps in place; there are no more of them
+        // than fit in a page.
         unsafe {
             let item = pg_sys::PageGetItemId(self.page, offset_number);
+            let (offset, length) = ((*item).lp_off() as usize, (*item).lp_len() as usize);
+            if length < SMALLEST || offset + length > BLOCK_SIZE {
+                return None;
+            }
             let mut tuple: pg_sys::HeapTupleData = std::mem::zeroed();
-            tuple.t_len = (*item).lp_len();
-            tuple.t_data = self.page.cast::<u8>().add((*item).lp_off() as usize).cast();
-            tuple
+            tuple.t_len = length as u32;
+            tuple.t_data = self.page.cast::<u8>().add(offset).cast();
+            Some(tuple)
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Invariants: detoasting happens only for tuples that the query's snapshot sees; memory for it lives in a context of its own that is
 //! reset between tuples; a slot never outlives the bytes it points to (see [`ResultSlot::store`]).
 
+use crate::sound::is_sound;
 use fusion_common::{AttAlign, Attribute};
 use pgrx::pg_sys;
 
@@ -120,6 +121,7 @@ pub unsafe fn datum_bytes(datum: pg_sys::Datum, length: i16, by_value: bool) -> 
 /// Makes flattened copies of tuples that have needed values out of line.
 pub struct Flattener {
     descriptor: pg_sys::TupleDesc,
+    attributes: Vec<Attribute>,
     /// By attribute index: whether its value is needed.
     needed: Vec<bool>,
     /// Indexes of needed attributes that can be out of line.
@@ -168,6 +170,7 @@ impl Flattener {
         let count = atts.len();
         Some(Self {
             descriptor,
+            attributes: atts.iter().copied().map(attribute_of).collect(),
             needed,
             external,
             values: vec![pg_sys::Datum::from(0); count],
@@ -176,13 +179,17 @@ impl Flattener {
         })
     }
 
-    /// The tuple with its needed values in line and the others NULL; None where no needed value is out of line.
+    /// The tuple with its needed values in line and the others NULL; None where no needed value is out of line, or it is not sound.
     pub fn flatten(&mut self, tuple: &pg_sys::HeapTupleData) -> Option<FlatTuple<'_>> {
         const HEAP_HASEXTERNAL: u16 = 0x0004;
         // SAFETY: the tuple is on a pinned page and belongs to `descriptor`; values and nulls have natts entries. What is palloc'd
         // goes to our own context, reset before each tuple.
         unsafe {
             if (*tuple.t_data).t_infomask & HEAP_HASEXTERNAL == 0 {
+                return None;
+            }
+            let bytes = std::slice::from_raw_parts(tuple.t_data.cast_const().cast(), tuple.t_len as usize);
+            if !is_sound(bytes, &self.attributes) {
                 return None;
             }
             pg_sys::MemoryContextReset(self.context);

@@ -16,17 +16,21 @@ use fusion_proto::plan::Value;
 use pgrx::pg_sys;
 use std::collections::VecDeque;
 
-/// An open query in the engine with the scans that feed it.
+/// An open query in the engine with the scans that feed it. Its frames are dropped before the query: one that is cancelled while none is
+/// held has the engine take back those that are on their way.
 pub struct EngineRun {
-    query: Query,
     feeds: Vec<Feed>,
     ranges: VecDeque<Range>,
     grants: Vec<Frame>,
     rows: Rows,
+    query: Query,
     metrics: Option<Box<QueryMetrics>>,
     returned_rows: bool,
     ended: bool,
 }
+
+/// Ranges that wait for frames: a few per thread of the engine and scan; more are a broken engine.
+const MAX_RANGES: usize = 1 << 16;
 
 /// The shortest time for which a query waits for its turn, milliseconds.
 const LEAST_PATIENCE_MS: u32 = 100;
@@ -220,6 +224,9 @@ impl EngineRun {
             Event::ReadRange { range, scan, first_block, count, wanted } => {
                 let end = first_block.saturating_add(count);
                 let (scan, wanted) = (usize::from(scan.0), wanted.into_iter());
+                if self.ranges.len() >= MAX_RANGES {
+                    return Err(SqlError::new(SqlState::PROTOCOL_VIOLATION, "the engine asks for more than it reads"));
+                }
                 self.ranges.push_back(Range { id: range, scan, next: first_block, end, wanted });
             }
             Event::Grant(frame) => self.grants.push(frame),
@@ -247,6 +254,7 @@ impl EngineRun {
 
     /// Ends the query and closes its relations.
     pub fn end(self) {
+        drop((self.grants, self.rows));
         drop(self.query);
         self.feeds.into_iter().for_each(Feed::end);
     }

@@ -192,10 +192,17 @@ impl FusionScan {
     }
 
     unsafe fn start(&mut self, node: *mut pg_sys::ForeignScanState) -> Result<()> {
+        // The route knew the transaction that planned, and a cached plan outlives it: only PostgreSQL's scans take predicate locks.
+        let serializable = !self.private.plan.is_empty() && planner::is_serializable();
+        if serializable {
+            let reason = "the transaction is serializable, and the statement was planned in one that was not";
+            self.fallback = Some(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, reason));
+        }
+        let native = self.private.plan.is_empty() || serializable || planner::is_parallel_worker();
         // SAFETY: an initialised node.
         unsafe {
             let estate = (*node).ss.ps.state;
-            self.run = if self.private.plan.is_empty() || planner::is_parallel_worker() {
+            self.run = if native {
                 Run::Native(NestedExecutor::start(self.native, estate))
             } else {
                 let params = self.evaluate_params(node)?;

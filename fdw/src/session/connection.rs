@@ -4,9 +4,10 @@
 //! connection is never left half done: an interrupt strikes between two calls.
 //!
 //! Invariants
-//! - `held[n]` is true exactly while frame n is ours by the messages so far: from `Grant`/`Tuples` until `Pages`/`Return` is queued.
+//! - `held[n]` names a query exactly while frame n is ours by the messages so far: from `Grant`/`Tuples` until `Pages`/`Return` is queued.
 //! - A query is *open* from its first message until its end (`Done`, `Failed`, `Explained`) has been taken, and *closing* from
-//!   `Cancel` until the engine has answered; what arrives for a closing query is dropped, its frames go straight back.
+//!   `Cancel` until the engine has answered; what arrives for a closing query is dropped. Its frames go straight back if some of it were ours
+//!   when it was cancelled; otherwise the engine has taken back those that were on their way, and they are not ours when they come.
 //! - After `lost` is set nothing is read or sent; what had been delivered before can still be taken.
 //! - Bounded: open and closing queries by [`MAX_SESSION_QUERIES`], frames by the segment, other deliveries by
 //!   [`MAX_DELIVERIES`] and [`MAX_WIDE_BYTES`]; `out` by the frames, the queries and what the callers wait for
@@ -20,7 +21,7 @@ use fusion_proto::message::{CacheEntry, EngineStatus, FromBackend, FromEngine, Q
 use fusion_proto::segment::{self, Segment};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, Shutdown};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
 
@@ -105,9 +106,10 @@ pub struct Connection {
     /// Encoded messages; the first `sent` bytes are with the kernel already.
     out: Vec<u8>,
     sent: usize,
-    held: Vec<bool>,
+    held: Vec<Option<QueryId>>,
     open: BTreeMap<QueryId, Inbox>,
-    closing: BTreeSet<QueryId>,
+    /// Whether we return its frames.
+    closing: BTreeMap<QueryId, bool>,
     next_query: u32,
     /// Status questions asked and answered so far; answers come in order.
     status_asked: u64,
@@ -130,9 +132,9 @@ impl Connection {
             decoder,
             out: Vec::new(),
             sent: 0,
-            held: vec![false; frames],
+            held: vec![None; frames],
             open: BTreeMap::new(),
-            closing: BTreeSet::new(),
+            closing: BTreeMap::new(),
             next_query: 1,
             status_asked: 0,
             status_answered: 0,
@@ -308,8 +310,13 @@ impl Connection {
             FromEngine::ReadRange { query, range, scan, first_block, count, wanted } => {
                 (query, Delivery::ReadRange { range, scan, first_block, count, wanted })
             }
-            FromEngine::Grant { query, frame } => (query, Delivery::Grant(self.hold(frame)?)),
-            FromEngine::Tuples { query, frame } => (query, Delivery::Tuples(self.hold(frame)?)),
+            FromEngine::Grant { query, .. } | FromEngine::Tuples { query, .. }
+                if self.closing.get(&query) == Some(&false) =>
+            {
+                return Ok(());
+            }
+            FromEngine::Grant { query, frame } => (query, Delivery::Grant(self.hold(frame, query)?)),
+            FromEngine::Tuples { query, frame } => (query, Delivery::Tuples(self.hold(frame, query)?)),
             FromEngine::WideRow { query, tuple } => (query, Delivery::WideRow(tuple)),
             FromEngine::Done { query, metrics } => (query, Delivery::Done(metrics)),
             FromEngine::Failed { query, error } => (query, Delivery::Failed(error)),
@@ -335,7 +342,7 @@ impl Connection {
     }
 
     fn deliver(&mut self, query: QueryId, delivery: Delivery) -> fusion_proto::Result<()> {
-        if self.closing.contains(&query) {
+        if self.closing.contains_key(&query) {
             if delivery.is_end() {
                 self.closing.remove(&query);
             }
@@ -376,18 +383,19 @@ impl Connection {
     }
 
     fn cancel(&mut self, query: QueryId) {
-        if self.send(&FromBackend::Cancel { query }).is_ok() {
-            self.closing.insert(query);
+        let returns_frames = self.held.contains(&Some(query));
+        if self.send(&FromBackend::Cancel { query, returns_frames }).is_ok() {
+            self.closing.insert(query, returns_frames);
         }
     }
 
-    fn hold(&mut self, number: FrameNumber) -> fusion_proto::Result<segment::Frame> {
+    fn hold(&mut self, number: FrameNumber, query: QueryId) -> fusion_proto::Result<segment::Frame> {
         match self.held.get_mut(usize::from(number.0)) {
-            Some(held) if !*held => *held = true,
+            Some(held) if held.is_none() => *held = Some(query),
             Some(_) => return Err(Error::Unexpected("frame that this backend has already")),
             None => return Err(Error::Unexpected("frame number out of range")),
         }
-        // SAFETY: a message made the frame ours just now, and `held` was false: no other `Frame` of this number exists here, since
+        // SAFETY: a message made the frame ours just now, and `held` was empty: no other `Frame` of this number exists here, since
         // `forget` is the only place that clears it and takes the `Frame` to do so.
         unsafe { self.segment.frame(number) }
     }
@@ -396,7 +404,7 @@ impl Connection {
         let number = frame.number();
         drop(frame);
         if let Some(held) = self.held.get_mut(usize::from(number.0)) {
-            *held = false;
+            *held = None;
         }
         number
     }

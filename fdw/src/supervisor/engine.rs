@@ -58,13 +58,9 @@ impl Engine {
     /// Starts the engine.
     pub fn start(start: &Start<'_>) -> Result<Self, String> {
         let program = program()?;
-        // No engine of ours runs now, so a socket that is there is a dead one's.
-        match fs::remove_file(SOCKET_PATH) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(format!("could not remove file \"{SOCKET_PATH}\": {error}"));
-            }
-            _ => {}
-        }
+        // No engine of ours runs now, so a socket that is there is a dead one's, and sessions need not try it. Where it cannot be removed, the engine, which
+        // puts its own in its place, says why.
+        let _ = fs::remove_file(SOCKET_PATH);
         let mut command = Command::new(&program);
         command
             .args(["--socket", SOCKET_PATH])
@@ -129,7 +125,7 @@ impl Engine {
     /// How it ended, if it has; the rest of its log is relayed first. One that does not answer is killed.
     pub fn ending(&mut self) -> Option<String> {
         if let (None, Some(patience)) = (self.hung, guc::engine_timeout()) {
-            let silent = self.probe.look();
+            let silent = self.probe.look(self.child.id());
             if silent >= patience {
                 pgrx::warning!(
                     "fusion engine (PID {}) has not answered for {} ms, killing it",
