@@ -23,13 +23,13 @@ cluster_socket_dir() {
 cluster_exists()  { as_server test -f "$work/$1/data/PG_VERSION" 2>/dev/null; }
 cluster_running() { cluster_exists "$1" && as_server "$PG_BINDIR/pg_ctl" -D "$work/$1/data" status >/dev/null 2>&1; }
 
-# cluster_create NAME [LOCALE]
+# cluster_create NAME [LOCALE] [INITDB-OPTION...]
 cluster_create() {
     local dir=$work/$1 locale=${2:-C}
     server_dir "$dir"
     server_dir "$dir/data"
     progress "initdb" as_server "$PG_BINDIR/initdb" -D "$dir/data" -U "$cluster_user" -A trust --no-sync \
-        --encoding=UTF8 --locale="$locale"
+        --encoding=UTF8 --locale="$locale" "${@:3}"
     printf "include '%s/config'\n" "$dir" | as_server tee -a "$dir/data/postgresql.conf" >/dev/null
     printf 'PG_BINDIR=%q PG_LIBRARY_PATH=%q\n' "$PG_BINDIR" "$PG_LIBRARY_PATH" >"$dir/server"
     cluster_configure "$1" </dev/null

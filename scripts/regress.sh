@@ -2,18 +2,21 @@
 # The SQL tests on one PostgreSQL, in a private cluster that is removed afterwards: regress.sh
 #   PG_CONFIG= or PG_MAJOR=  which PostgreSQL
 #   TESTS="a b"              these tests (preloaded) instead of the schedules
-#   SUITES="a b"             these suites instead of all: preload isolation nopreload locale diff stress chaos soak crash standby
+#   SUITES="a b"             these suites instead of all: preload isolation nopreload corrupt impostor locale diff stress chaos soak crash standby
 #   COUNTS=FILE              appends one line "suite passed failed" per suite
 # and for the differential suite
 #   FILES="a b"              these query files of regress/diff instead of all
 #   RANDOM_QUERIES=N SEED=S  so many generated queries, too (default: 300, 9)
 #   REWRITE=1                change the expectations in the files of this checkout to what happened
+# and for crash
+#   STEPS="a-b c-d"          these steps, PHASE-ENDING, instead of all
 # and for stress, chaos and soak
 #   LONG_SECONDS=N SEED=S    so long (default: 60, before PostgreSQL 18 20; soak 30 and 20), with this seed (default: 1)
 #   QUERIES_TOTAL=N CLIENTS=N  so many queries of the soak, by so many sessions
 # Suites: regress/schedule with the library preloaded, regress/schedule_isolation the same with isolation specs,
 # regress/schedule_nopreload without it, regress/schedule_locale in en_US.UTF-8 where that locale can be had (isolation to locale
-# are run when the file is there); regress/diff (see regress/README.md) under both locales; stress, chaos and soak under C, preloaded;
+# are run when the file is there); regress/schedule_corrupt on a server with checksums and few buffers, whose files it damages; regress/schedule_impostor where
+# the engine is missing or an impostor; regress/diff (see regress/README.md) under both locales; stress, chaos and soak under C, preloaded;
 # crash (crash.sh) ends processes, standby (standby.sh) has a primary and a standby, each on clusters of its own.
 # Database: UTF-8, C locale; server settings: regress/regress.conf.
 # Results are copied to .dev/regress-MAJOR (so that an expected file can be made from them); differences are printed.
@@ -35,6 +38,8 @@ counts=${COUNTS:-/dev/null}
 failed_suites=0
 # Lets tests ask for faults (fusion.fault): the engine inherits it from the server.
 export PG_FUSION_FAULTS=1
+# What a test has started in the engine's place.
+export PG_FUSION_IMPOSTOR=$work/impostor
 
 finish() {
     local rc=$?
@@ -42,7 +47,7 @@ finish() {
     trap '' INT TERM
     cluster_remove "$name" || rc=1
     standby_remove || rc=1
-    rm -rf "$input" "$output"
+    rm -rf "$input" "$output" "$PG_FUSION_IMPOSTOR"
     exit "$rc"
 }
 trap finish EXIT
@@ -62,11 +67,11 @@ done
 regress=$(pg_regress_path regress/pg_regress)
 [ -n "$regress" ] || die "this PostgreSQL has no pg_regress; on Debian, install postgresql-server-dev-$PG_MAJOR"
 
-# server PRELOAD LOCALE: a fresh cluster.
+# server PRELOAD LOCALE [SETTING] [INITDB-OPTION...]: a fresh cluster.
 server() {
     cluster_remove "$name"
-    cluster_create "$name" "$2"
-    { cat "$root/regress/regress.conf" && printf "shared_preload_libraries = '%s'\n" "$1"; } | cluster_configure "$name"
+    cluster_create "$name" "$2" "${@:4}"
+    { cat "$root/regress/regress.conf" && printf "shared_preload_libraries = '%s'\n%s\n" "$1" "${3:-}"; } | cluster_configure "$name"
     cluster_start "$name"
 }
 
@@ -109,7 +114,7 @@ suite() {
 }
 
 # wanted SUITE
-wanted() { [[ " ${SUITES:-preload isolation nopreload locale diff stress chaos soak crash standby} " == *" $1 "* ]]; }
+wanted() { [[ " ${SUITES:-preload isolation nopreload corrupt impostor locale diff stress chaos soak crash standby} " == *" $1 "* ]]; }
 
 # diff_suite LABEL: the differential suite on the running cluster, in a database of its own.
 diff_suite() {
@@ -186,6 +191,16 @@ else
     if wanted nopreload && [ -f "$input/schedule_nopreload" ]; then
         server '' C
         suite nopreload "$regress" --no-locale --schedule="$input/schedule_nopreload"
+    fi
+    if wanted corrupt; then
+        server pg_fusion C "shared_buffers = '1MB'" --data-checksums
+        suite corrupt "$regress" --no-locale --schedule="$input/schedule_corrupt"
+    fi
+    if wanted impostor; then
+        progress "building the impostor" cargo build --manifest-path "$root/Cargo.toml" --release --locked -p fusion_proto --example impostor
+        install -m 755 "$CARGO_TARGET_DIR/release/examples/impostor" "$PG_FUSION_IMPOSTOR"
+        server pg_fusion C
+        suite impostor "$regress" --no-locale --schedule="$input/schedule_impostor"
     fi
     # The embedded PostgreSQL knows no ICU; its libc locales are the machine's, like the distribution's.
     if { wanted locale && [ -f "$input/schedule_locale" ]; } || wanted diff; then

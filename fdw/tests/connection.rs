@@ -146,29 +146,6 @@ fn frames_on_their_way_to_a_cancelled_query_that_held_none_are_not_ours() {
 }
 
 #[test]
-fn too_many_wide_rows_cancel_a_query_whose_frames_are_in_use() {
-    let (mut connection, mut engine) = pair();
-    let query = open(&mut connection, &mut engine);
-    engine.say(&[FromEngine::Tuples { query, frame: FrameNumber(1) }]);
-    connection.pump();
-    let Some(Delivery::Tuples(rows)) = connection.take(query) else { panic!("no rows") };
-    let wide = FromEngine::WideRow { query, tuple: vec![7; 60 << 20] };
-    let speaker = std::thread::spawn(move || {
-        engine.say(&[wide.clone(), wide.clone(), wide.clone(), wide.clone(), wide]);
-        engine
-    });
-    while connection.backlog() == 0 && !connection.is_closing() {
-        connection.pump();
-    }
-    let mut engine = speaker.join().unwrap();
-    assert_eq!(engine.heard(), [FromBackend::Cancel { query, returns_frames: true }]);
-    assert!(connection.lost().is_none());
-    assert_eq!(rows.number(), FrameNumber(1));
-    connection.release(rows);
-    assert_eq!(engine.heard(), [returned(1)]);
-}
-
-#[test]
 fn a_query_that_has_ended_is_not_cancelled() {
     let (mut connection, mut engine) = pair();
     let (read, unread) = (open(&mut connection, &mut engine), open(&mut connection, &mut engine));

@@ -291,21 +291,27 @@ mod tests {
     use super::*;
     use datafusion::arrow::array::{Array, AsArray, Int64Array};
     use datafusion::arrow::datatypes::Int64Type;
+    use datafusion::common::JoinType;
+    use datafusion::functions_aggregate::expr_fn::count;
     use datafusion::physical_plan::aggregates::AggregateExec;
     use datafusion::physical_plan::{collect, displayable};
-    use datafusion::prelude::{SessionConfig, SessionContext};
+    use datafusion::prelude::{SessionConfig, SessionContext, col, lit};
     use fusion_common::{SqlError, SqlState};
+    use futures::FutureExt;
 
-    /// Pairs of equal keys, of which none fulfils the condition: no batch comes of them.
-    const QUERY: &str =
-        "SELECT count(*) FROM t a JOIN t b ON a.k = b.k JOIN t c ON b.k = c.k WHERE a.id + b.id + c.id < 0";
-
+    /// A count of rows with equal keys, of which none fulfils the condition: no batch comes of them.
     async fn plans(flag: &CancelFlag, rows: i64) -> (Arc<dyn ExecutionPlan>, Arc<dyn ExecutionPlan>, Arc<TaskContext>) {
         let context = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(2));
         let column = |value: fn(i64) -> i64| Arc::new(Int64Array::from_iter_values((0..rows).map(value))) as _;
         let batch = RecordBatch::try_from_iter([("id", column(|id| id)), ("k", column(|id| id % 2))]).unwrap();
         context.register_batch("t", batch).unwrap();
-        let plain = context.sql(QUERY).await.unwrap().create_physical_plan().await.unwrap();
+        let [a, b, c] =
+            ["a", "b", "c"].map(|name| context.table("t").now_or_never().unwrap().unwrap().alias(name).unwrap());
+        let condition = (col("a.id") + col("b.id") + col("c.id")).lt(lit(0_i64));
+        let joined = a.join(b, JoinType::Inner, &["a.k"], &["b.k"], None).unwrap();
+        let joined = joined.join(c, JoinType::Inner, &["b.k"], &["c.k"], Some(condition)).unwrap();
+        let counted = joined.aggregate(vec![], vec![count(lit(1_i64))]).unwrap();
+        let plain = counted.create_physical_plan().await.unwrap();
         let watched = Watch(flag.clone()).optimize(Arc::clone(&plain), &ConfigOptions::default()).unwrap();
         (plain, watched, context.task_ctx())
     }
