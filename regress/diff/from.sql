@@ -49,6 +49,9 @@ SELECT x.b, y.b FROM (SELECT id AS a, k AS b FROM l) x, (SELECT id AS a, k AS b 
 SELECT a, 'x' || b AS c FROM (SELECT id, s FROM l) x(a, b) WHERE b IS NOT NULL;
 SELECT l.id, x.c FROM l, LATERAL (SELECT count(*) AS c FROM r WHERE r.k = l.k) x;
 SELECT l.id, x.id FROM l, LATERAL (SELECT r.id FROM r WHERE r.k = l.k) x;
+SELECT l.id, x.m FROM l JOIN LATERAL (SELECT min(r.n) AS m FROM r WHERE r.k = l.k AND r.id < 0) x ON l.n = x.m;
+SELECT l.id, x.m FROM l, LATERAL (SELECT min(r.k) AS m FROM r WHERE r.n > l.n) x WHERE l.k = x.m;
+SELECT t1.id FROM tim t1 JOIN LATERAL (SELECT min(t3.d + 11) AS c0 FROM zero t3 LEFT JOIN dup t4 ON t3.k NOT IN (3, 7) WHERE t3.d + 31 BETWEEN date '2000-03-02' AND t1.ts::date) t2 ON t1.d = t2.c0;
 SELECT l.id, x.id FROM l LEFT JOIN LATERAL (SELECT r.id FROM r WHERE r.k = l.k AND r.n > l.n) x ON true;
 SELECT l.id, x.id FROM l CROSS JOIN LATERAL (SELECT r.id FROM r WHERE r.k = l.k ORDER BY r.id LIMIT 2) x;
 SELECT l.id, x.id FROM l LEFT JOIN LATERAL (SELECT r.id FROM r WHERE r.k = l.k ORDER BY r.n DESC NULLS LAST, r.id LIMIT 1) x ON true;

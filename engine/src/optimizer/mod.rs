@@ -8,7 +8,8 @@
 //! | `EliminateCrossJoin` | it takes all inner joins of a component apart and joins them anew in the order of their inputs |
 //!
 //! Operators look whether the query was cancelled ([`cancel`]); what window functions collect is counted ([`account`]).
-//! `PushDownFilter` is kept from pushing below an aggregate without groups ([`push_down`]). A top-k sort sorts by all that the merge
+//! `PushDownFilter` is kept from pushing below an aggregate without groups ([`push_down`]), `ExtractEquijoinPredicate` from joins whose keys
+//! take NULLs for equal ([`equijoin`]). A top-k sort sorts by all that the merge
 //! above it compares ([`whole_order`]). Conditions stop at security barriers ([`barrier`]).
 //! `JoinSelection` stays, but may not exchange sides ([`join_order`] has chosen them): it only picks between one hash table for all
 //! ([`COLLECT_ROWS`]) and a table per partition.
@@ -21,6 +22,7 @@
 mod account;
 pub mod barrier;
 pub mod cancel;
+mod equijoin;
 pub mod join_order;
 mod push_down;
 mod whole_order;
@@ -78,8 +80,12 @@ pub fn session_state(config: SessionConfig, runtime: Arc<RuntimeEnv>, cancel: &C
     rules.push(Arc::new(cancel::Watch(cancel.clone())));
     let mut logical_rules = Optimizer::default().rules;
     logical_rules.retain(|rule| !LEFT_OUT_LOGICAL.contains(&rule.name()));
-    for rule in logical_rules.iter_mut().filter(|rule| rule.name() == push_down::NAME) {
-        *rule = Arc::new(push_down::GuardedPushDown::default());
+    for rule in &mut logical_rules {
+        match rule.name() {
+            push_down::NAME => *rule = Arc::new(push_down::GuardedPushDown::default()),
+            equijoin::NAME => *rule = Arc::new(equijoin::GuardedEquijoins::default()),
+            _ => {}
+        }
     }
     SessionStateBuilder::new()
         .with_config(config)
@@ -103,7 +109,7 @@ mod tests {
         }
         assert!(rules.iter().any(|rule| rule.name() == whole_order::BEFORE));
         let rules = Optimizer::default().rules;
-        for name in LEFT_OUT_LOGICAL.into_iter().chain([push_down::NAME]) {
+        for name in LEFT_OUT_LOGICAL.into_iter().chain([push_down::NAME, equijoin::NAME]) {
             assert!(rules.iter().any(|rule| rule.name() == name), "{name}");
         }
     }
