@@ -60,16 +60,16 @@ SQL
 # The steps, PHASE-ENDING. What the phases are: crash_begin; those at a stage of the engine lean on fusion.fault.
 crash_steps() {
     local phase ending
-    for phase in at_parse at_bind at_optimize at_translate at_begin at_exec at_end connecting waiting feeding computing joining sorting grouping; do
+    for phase in at_parse at_bind at_optimize at_translate at_begin at_exec at_end connecting unanswered waiting feeding computing joining sorting grouping; do
         printf '%s-cancel\n' $phase
     done
-    for phase in at_end connecting waiting feeding computing joining sorting grouping; do
+    for phase in at_end connecting unanswered waiting feeding computing joining sorting grouping; do
         printf '%s-statement_timeout\n' $phase
     done
-    for phase in at_parse at_optimize at_end connecting waiting feeding computing joining sorting grouping cursor stuck; do
+    for phase in at_parse at_optimize at_end connecting unanswered waiting feeding computing joining sorting grouping cursor stuck; do
         printf '%s-terminate\n' $phase
     done
-    for phase in connecting waiting feeding computing sorting cursor stuck; do
+    for phase in connecting unanswered waiting feeding computing sorting cursor stuck; do
         printf '%s-client_gone\n' $phase
     done
     printf 'cursor-idle_timeout\n'
@@ -115,6 +115,12 @@ crash_begin() {
             kill -STOP "$crash_engine"
             settings+="; SET fusion.connect_timeout = '20s'"
             ;;
+        # Planning asks it how much is cached, then it is sent the query; it answers neither.
+        unanswered)
+            crash_stopped=1
+            settings='SET fusion.min_cost = 0; SET fusion.fallback = off'
+            before=('SET fusion.force = on' 'SELECT sum(id) FROM fast.big' 'SET fusion.force = off' "\\! kill -STOP $crash_engine")
+            ;;
         waiting)
             crash_client "$settings" "$query"
             crash_blockers=1
@@ -149,7 +155,7 @@ crash_begin() {
         transaction_timeout) settings+="; SET transaction_timeout = '900ms'" ;;
     esac
     crash_client "$settings" "${before[@]}" "$query" "${after[@]}"
-    [ "$phase" = connecting ] || within 10 crash_sees "$sees" || return 1
+    [ -n "$crash_stopped" ] || within 10 crash_sees "$sees" || return 1
     within 5 crash_finds "state = '$state' AND starts_with(query, '${query:0:12}') AND pid <> $blocked" || return 1
     # Under way, not only begun; before the timeouts that were set.
     sleep 0.2
@@ -296,7 +302,7 @@ crash_statement_ended() {
     if [ -n "$crash_stopped" ]; then
         # An engine that does not answer keeps nobody.
         crash_in_time "$1" crash_is_asleep || return 1
-        sessions=0
+        [ "${crash_step%-*}" != connecting ] || sessions=0
         crash_now
         kill -CONT "$crash_engine"
         crash_stopped=

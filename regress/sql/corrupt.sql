@@ -14,9 +14,11 @@ INSERT INTO written SELECT g, g % 7, 'text ' || lpad(g::text, 5, '0'), g + 0.25 
 CREATE TABLE settled (LIKE written) WITH (autovacuum_enabled = off);
 INSERT INTO settled SELECT * FROM written;
 -- A value compressed in line, and one out of line.
-CREATE TABLE packed (id int, c text STORAGE MAIN COMPRESSION pglz) WITH (autovacuum_enabled = off);
+CREATE TABLE packed (id int, c text COMPRESSION pglz) WITH (autovacuum_enabled = off);
+ALTER TABLE packed ALTER COLUMN c SET STORAGE MAIN;
 INSERT INTO packed SELECT g, repeat('packed ' || g || ' ', 500) FROM generate_series(1, 300) g;
-CREATE TABLE outside (id int, o text STORAGE EXTERNAL) WITH (autovacuum_enabled = off);
+CREATE TABLE outside (id int, o text) WITH (autovacuum_enabled = off);
+ALTER TABLE outside ALTER COLUMN o SET STORAGE EXTERNAL;
 INSERT INTO outside SELECT g, repeat('outside ' || g || ' ', 500) FROM generate_series(1, 200) g;
 VACUUM ANALYZE settled, packed, outside;
 ANALYZE written;

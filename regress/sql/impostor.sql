@@ -45,9 +45,9 @@ DECLARE
     since timestamptz := clock_timestamp();
 BEGIN
     EXECUTE query INTO answer;
-    RETURN answer || CASE WHEN clock_timestamp() > since + interval '3 s' THEN ' late' ELSE '' END;
+    RETURN answer || CASE WHEN clock_timestamp() > since + interval '10 s' THEN ' late' ELSE '' END;
 EXCEPTION WHEN OTHERS OR query_canceled THEN
-    RETURN SQLSTATE || ': ' || left(SQLERRM, 80) || CASE WHEN clock_timestamp() > since + interval '3 s' THEN ' late' ELSE '' END;
+    RETURN SQLSTATE || ': ' || left(SQLERRM, 80) || CASE WHEN clock_timestamp() > since + interval '10 s' THEN ' late' ELSE '' END;
 END $$;
 CREATE FUNCTION answers(OUT alone text, OUT routed text) LANGUAGE plpgsql AS $$
 BEGIN

@@ -334,11 +334,12 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn what_computes_stops_soon_and_lets_others_compute() {
         let flag = CancelFlag::default();
-        let (_, watched, context) = plans(&flag, 4_000).await;
         // One for each thread, each of 16 billion pairs.
-        let running: Vec<_> = (0..2)
-            .map(|_| tokio::spawn(collect(Arc::clone(&watched).reset_state().unwrap(), Arc::clone(&context))))
-            .collect();
+        let mut running = Vec::new();
+        for _ in 0..2 {
+            let (_, watched, context) = plans(&flag, 4_000).await;
+            running.push(tokio::spawn(collect(watched, context)));
+        }
         let since = Instant::now();
         while since.elapsed() < Duration::from_millis(200) {
             // Comes to its turn again and again, which takes at most what all of them take before they look.

@@ -209,7 +209,17 @@ unsafe fn load(
             }
             raw::LockBuffer(buffer, pg_sys::BUFFER_LOCK_UNLOCK as _);
         }
-        let (visible, visible_count) = match (all_visible, copied) {
+        let mut is_sound = true;
+        if !all_visible {
+            raw::LockBuffer(buffer, pg_sys::BUFFER_LOCK_SHARE as _);
+            is_sound = line_pointers_are_sound(page);
+            if !is_sound {
+                (lsn, copied) = Target { known: None, ..target }.copy(page);
+            }
+            raw::LockBuffer(buffer, pg_sys::BUFFER_LOCK_UNLOCK as _);
+        }
+        let (visible, visible_count) = match (all_visible || !is_sound, copied) {
+            // Of an unsound page, too: the engine finds the fault among them.
             (true, true) => normal_line_pointers(target.image),
             (true, false) => (VisibleBitmap::default(), 0),
             (false, _) => {
@@ -294,6 +304,30 @@ unsafe fn is_all_visible(page: *const u8) -> bool {
     const PD_FLAGS: usize = 10;
     // SAFETY: inside the header.
     unsafe { page.add(PD_FLAGS).cast::<u16>().read_unaligned() & pg_sys::PD_ALL_VISIBLE as u16 != 0 }
+}
+
+/// Whether the line pointers that have a tuple lead to one inside of the page. PostgreSQL's page-at-a-time routine does not look, and sets hint bits
+/// where they lead: in the pages of other relations.
+///
+/// # Safety
+/// `page` is pinned and share-locked.
+unsafe fn line_pointers_are_sound(page: *const u8) -> bool {
+    const PD_LOWER: usize = 12;
+    const HEADER: usize = 24;
+    const LINE_POINTER: usize = 4;
+    const SMALLEST_TUPLE: usize = 24;
+    // SAFETY: inside the header; and pointers below BLOCK_SIZE, as no more are looked at than a heap page can have.
+    unsafe {
+        let lower = usize::from(page.add(PD_LOWER).cast::<u16>().read_unaligned());
+        let pointers = lower.saturating_sub(HEADER) / LINE_POINTER;
+        pointers <= MAX_HEAP_TUPLES_PER_PAGE
+            && (0..pointers).all(|index| {
+                let pointer = page.add(HEADER + LINE_POINTER * index).cast::<u32>().read_unaligned();
+                let (offset, length) = ((pointer & 0x7fff) as usize, (pointer >> 17) as usize);
+                (pointer >> 15) & 3 != pg_sys::LP_NORMAL
+                    || (offset >= HEADER && length >= SMALLEST_TUPLE && offset + length <= BLOCK_SIZE)
+            })
+    }
 }
 
 /// Line pointers of a page of `BLOCK_SIZE` bytes that have a tuple (LP_NORMAL), and how many they are.
