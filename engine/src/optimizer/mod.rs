@@ -21,6 +21,7 @@
 mod account;
 pub mod barrier;
 pub mod cancel;
+mod equijoin;
 pub mod join_order;
 mod push_down;
 mod whole_order;
@@ -80,6 +81,9 @@ pub fn session_state(config: SessionConfig, runtime: Arc<RuntimeEnv>, cancel: &C
     logical_rules.retain(|rule| !LEFT_OUT_LOGICAL.contains(&rule.name()));
     for rule in logical_rules.iter_mut().filter(|rule| rule.name() == push_down::NAME) {
         *rule = Arc::new(push_down::GuardedPushDown::default());
+    }
+    for rule in logical_rules.iter_mut().filter(|rule| rule.name() == equijoin::NAME) {
+        *rule = Arc::new(equijoin::GuardedEquijoin::default());
     }
     SessionStateBuilder::new()
         .with_config(config)
