@@ -20,6 +20,7 @@ use datafusion::execution::memory_pool::{
     FairSpillPool, MemoryConsumer, MemoryPool, MemoryReservation, TrackConsumersPool,
 };
 use once_cell::sync::OnceCell;
+use std::cell::Cell;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -31,6 +32,8 @@ const MOST: (usize, usize) = (3, 4);
 const HEADROOM: (usize, usize) = (8, 256 << 20);
 /// Percent of the limit from which the log is told who has the memory, and how often.
 const TOLD: (usize, Duration) = (115, Duration::from_secs(60));
+/// How often a thread gives back what it has freed.
+const GIVE_BACK_INTERVAL: Duration = Duration::from_millis(200);
 /// Consumers that it names.
 const TOLD_CONSUMERS: usize = 8;
 
@@ -118,6 +121,18 @@ impl Of {
         }
         (beyond < taken, (accounted + beyond).saturating_sub(self.size))
     }
+}
+
+/// Calls `give_back` if this thread has not for [`GIVE_BACK_INTERVAL`]; for threads that are about to idle, since an allocator keeps for each thread what
+/// only that thread can give back.
+pub fn now_and_then(give_back: fn()) {
+    thread_local!(static LAST: Cell<Option<Instant>> = const { Cell::new(None) });
+    LAST.with(|last| {
+        if last.get().is_none_or(|last| last.elapsed() >= GIVE_BACK_INTERVAL) {
+            give_back();
+            last.set(Some(Instant::now()));
+        }
+    });
 }
 
 /// Bytes that the process has in memory; None where the system does not tell.

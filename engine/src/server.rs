@@ -64,6 +64,8 @@ pub struct Config {
     pub faults: bool,
     /// Sessions at a time.
     pub max_sessions: u32,
+    /// Has the allocator give back what the calling thread has freed.
+    pub give_back: Option<fn()>,
 }
 
 impl Config {
@@ -81,6 +83,7 @@ impl Config {
             max_queries: 0,
             faults: false,
             max_sessions: MAX_SESSIONS,
+            give_back: None,
         }
     }
 }
@@ -126,11 +129,13 @@ impl Server {
         let spill = spill_folder(&config, &folder)?;
         let resident = Arc::new(Resident::default());
         let runtime = memory::runtime(config.memory_limit, &spill, config.temp_limit, &cache, &resident)?;
+        let give_back = config.give_back;
         let queries = Builder::new_multi_thread()
             .worker_threads(config.threads.max(1).saturating_mul(THREADS_PER_PARTITION))
             .thread_name("query")
             .thread_stack_size(QUERY_STACK)
             .enable_time()
+            .on_thread_park(move || give_back.into_iter().for_each(resident::now_and_then))
             .build()
             .map_err(Error::io("start query threads"))?;
         let sockets = Builder::new_multi_thread()
