@@ -74,6 +74,7 @@ fn config(mut args: impl Iterator<Item = String>) -> Result<Config, String> {
     }
     let mut config = Config::new(fusion_proto::SOCKET_PATH);
     config.faults = std::env::var_os(fault::ALLOWED).is_some();
+    config.give_back = Some(give_back);
     while let Some(name) = args.next() {
         let value = args.next().ok_or_else(|| format!("{name} needs a value"))?;
         match name.as_str() {
@@ -91,6 +92,15 @@ fn config(mut args: impl Iterator<Item = String>) -> Result<Config, String> {
         }
     }
     Ok(config)
+}
+
+/// Returns empty pages of this thread's heap to the system.
+fn give_back() {
+    unsafe extern "C" {
+        fn mi_collect(force: bool);
+    }
+    // SAFETY: mimalloc is the allocator of this program, and lets any thread call this at any time.
+    unsafe { mi_collect(true) }
 }
 
 /// Closes what the parent left open, so that no file of the server is held and no socket of a client kept alive.

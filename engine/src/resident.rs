@@ -20,6 +20,8 @@ use datafusion::execution::memory_pool::{
     FairSpillPool, MemoryConsumer, MemoryPool, MemoryReservation, TrackConsumersPool,
 };
 use once_cell::sync::OnceCell;
+use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -31,6 +33,8 @@ const MOST: (usize, usize) = (3, 4);
 const HEADROOM: (usize, usize) = (8, 256 << 20);
 /// Percent of the limit from which the log is told who has the memory, and how often.
 const TOLD: (usize, Duration) = (115, Duration::from_secs(60));
+/// Percent of the limit from which threads give back what they have freed, and how often each. Below it, what they keep is soon used again.
+const GIVEN_BACK: (usize, Duration) = (70, Duration::from_millis(200));
 /// Consumers that it names.
 const TOLD_CONSUMERS: usize = 8;
 
@@ -47,6 +51,8 @@ pub fn pool_size(limit: usize) -> usize {
 pub struct Resident {
     of: OnceCell<Of>,
     told: Mutex<Option<Instant>>,
+    /// Whether the process is near its limit.
+    is_near: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -81,10 +87,21 @@ impl Resident {
         if excess > 0 {
             of.cache.give_way(excess);
         }
+        self.is_near.store(resident > of.limit / 100 * GIVEN_BACK.0, Ordering::Relaxed);
         if resident > of.limit / 100 * TOLD.0 {
             self.tell(of, resident);
         }
         more_room
+    }
+
+    /// Calls `give_back` where the process is near its limit, if this thread has not done so a moment ago: for threads that are about to idle, since
+    /// an allocator keeps for each thread what only that thread can give back.
+    pub fn before_idling(&self, give_back: fn()) {
+        thread_local!(static LAST: Cell<Option<Instant>> = const { Cell::new(None) });
+        if self.is_near.load(Ordering::Relaxed) && LAST.get().is_none_or(|last| last.elapsed() >= GIVEN_BACK.1) {
+            give_back();
+            LAST.set(Some(Instant::now()));
+        }
     }
 
     fn tell(&self, of: &Of, resident: usize) {

@@ -64,6 +64,8 @@ pub struct Config {
     pub faults: bool,
     /// Sessions at a time.
     pub max_sessions: u32,
+    /// Has the allocator give back what the calling thread has freed.
+    pub give_back: Option<fn()>,
 }
 
 impl Config {
@@ -81,6 +83,7 @@ impl Config {
             max_queries: 0,
             faults: false,
             max_sessions: MAX_SESSIONS,
+            give_back: None,
         }
     }
 }
@@ -131,6 +134,10 @@ impl Server {
             .thread_name("query")
             .thread_stack_size(QUERY_STACK)
             .enable_time()
+            .on_thread_park({
+                let (resident, give_back) = (Arc::clone(&resident), config.give_back);
+                move || give_back.into_iter().for_each(|give_back| resident.before_idling(give_back))
+            })
             .build()
             .map_err(Error::io("start query threads"))?;
         let sockets = Builder::new_multi_thread()

@@ -97,3 +97,7 @@ SELECT id FROM l WHERE random() >= 0;
 SELECT count(*) FROM l, LATERAL (SELECT random() AS x WHERE l.k > 3) y;
 -- expect native: rows are locked
 SELECT id FROM l WHERE id < 5 FOR UPDATE;
+
+-- The values of the correlation are compared so that NULL equals NULL, a condition of the join beside them is not.
+SELECT t1.id FROM tim t1 JOIN LATERAL (SELECT min(t3.d) AS first FROM zero t3 WHERE t3.d <= t1.ts::date) t2 ON t1.d = t2.first;
+SELECT t1.id, t2.n FROM tim t1 JOIN LATERAL (SELECT min(t3.d) AS first, count(*) AS n FROM tim t3 WHERE t3.id > 480 AND t3.d <= t1.ts::date) t2 ON t1.d = t2.first;

@@ -225,6 +225,11 @@ impl Book {
         self.free.push(frame);
     }
 
+    /// Whether no open query has a frame; one that waits for its turn has none.
+    pub fn rests(&self) -> bool {
+        self.held.values().flatten().all(|held| *held == 0)
+    }
+
     /// Gives the memory of the free frames back to the system.
     pub fn discard_free(&mut self) -> Result<()> {
         self.free.iter_mut().try_for_each(|frame| Ok(frame.discard()?))
@@ -363,5 +368,22 @@ mod tests {
         assert!(book.returned(number).is_err(), "once only");
         assert_eq!(book.free(), 8);
         book.open(QueryId(20)).unwrap();
+    }
+
+    #[test]
+    fn a_query_without_frames_lets_the_session_rest() {
+        let mut book = book(8);
+        assert!(book.rests());
+        let query = QueryId(1);
+        book.open(query).unwrap();
+        assert!(book.rests(), "it waits");
+        let mut frame = book.take(query, Purpose::Pages).unwrap();
+        assert!(!book.rests());
+        frame.bytes_mut().fill(7);
+        book.give_back(frame);
+        assert!(book.rests());
+        book.discard_free().unwrap();
+        let frame = book.take(query, Purpose::Pages).unwrap();
+        assert!(frame.bytes().iter().all(|byte| *byte == 0));
     }
 }

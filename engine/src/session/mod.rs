@@ -70,7 +70,7 @@ pub struct Session {
     ended: Notify,
     wide_rows: Arc<Semaphore>,
     state: Mutex<State>,
-    /// Signalled when the last open query has ended.
+    /// Signalled when a query has ended.
     rests: Notify,
 }
 
@@ -247,9 +247,7 @@ impl Session {
         let closed = state.queries.remove(&query);
         state.book.close(query);
         state.ended += 1;
-        if state.queries.is_empty() {
-            self.rests.notify_one();
-        }
+        self.rests.notify_one();
         self.say(&[last], None);
         self.distribute(&mut state, When::Now);
         // Not under the lock: events that nobody took hold frames, whose guards take it.
@@ -257,15 +255,15 @@ impl Session {
         drop(closed);
     }
 
-    /// Gives the memory of the segment back whenever no query has been open for [`REST`]: many sessions idle, and together would hold more than
-    /// those that work. Never ends.
+    /// Gives the memory of the segment back when no query has a frame [`REST`] after one has ended: many sessions idle, or wait for their turn, and
+    /// together would hold more than those that work. Never ends.
     async fn rest(&self) {
         loop {
             self.rests.notified().await;
             let ended = self.state().ended;
             tokio::time::sleep(REST).await;
             let mut state = self.state();
-            if state.queries.is_empty()
+            if state.book.rests()
                 && state.ended == ended
                 && let Err(error) = state.book.discard_free()
             {
