@@ -97,8 +97,9 @@ impl MemoryPool for SharedPool {
         }
     }
 
+    /// By operators and the column cache.
     fn reserved(&self) -> usize {
-        self.inner.reserved()
+        self.inner.reserved().saturating_sub(self.resident.taken())
     }
 
     fn memory_limit(&self) -> MemoryLimit {

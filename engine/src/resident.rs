@@ -34,7 +34,7 @@ const HEADROOM: (usize, usize) = (8, 256 << 20);
 /// Percent of the limit from which the log is told who has the memory, and how often.
 const TOLD: (usize, Duration) = (115, Duration::from_secs(60));
 /// Percent of the limit from which threads give back what they have freed, and how often each. Below it, what they keep is soon used again.
-const GIVEN_BACK: (usize, Duration) = (70, Duration::from_millis(200));
+const GIVEN_BACK: (usize, Duration) = (40, Duration::from_millis(100));
 /// Consumers that it names.
 const TOLD_CONSUMERS: usize = 8;
 
@@ -53,6 +53,8 @@ pub struct Resident {
     told: Mutex<Option<Instant>>,
     /// Whether the process is near its limit.
     is_near: AtomicBool,
+    /// Off for an engine inside of another program.
+    watches: bool,
 }
 
 #[derive(Debug)]
@@ -69,8 +71,16 @@ struct Of {
 }
 
 impl Resident {
+    /// Of an engine that is a process of its own; the default does nothing.
+    pub fn watching() -> Self {
+        Self { watches: true, ..Self::default() }
+    }
+
     /// Takes from `pool`, which is made for `limit`, from now on. Once.
     pub fn connect(&self, limit: usize, pool: &Arc<Pool>, cache: &Arc<ColumnCache>) {
+        if !self.watches {
+            return;
+        }
         self.of.get_or_init(|| {
             let reservation = MemoryConsumer::new("process").register(&(Arc::clone(pool) as Arc<dyn MemoryPool>));
             let size = pool_size(limit);
@@ -102,6 +112,11 @@ impl Resident {
             give_back();
             LAST.set(Some(Instant::now()));
         }
+    }
+
+    /// Bytes that it has taken.
+    pub fn taken(&self) -> usize {
+        self.of.get().map_or(0, |of| of.reservation.lock().unwrap_or_else(PoisonError::into_inner).size())
     }
 
     fn tell(&self, of: &Of, resident: usize) {
@@ -155,7 +170,7 @@ mod tests {
         let size = pool_size(LIMIT);
         assert_eq!(size, 175 << 20);
         let pool = Arc::new(Pool::new(FairSpillPool::new(size), NonZeroUsize::MIN));
-        let resident = Resident::default();
+        let resident = Resident::watching();
         resident.connect(LIMIT, &pool, &Arc::new(ColumnCache::new(0)));
         let of = resident.of.get().unwrap();
         let query = MemoryConsumer::new("sort").register(&(Arc::clone(&pool) as Arc<dyn MemoryPool>));
@@ -179,7 +194,7 @@ mod tests {
         assert_eq!((pool_size(1 << 20), pool_size(16 << 20), pool_size(64 << 20)), (16 << 20, 16 << 20, 56 << 20));
         assert_eq!(pool_size(64 << 30), (64 << 30) - (256 << 20));
         let pool = Arc::new(Pool::new(FairSpillPool::new(16 << 20), NonZeroUsize::MIN));
-        let resident = Resident::default();
+        let resident = Resident::watching();
         resident.connect(16 << 20, &pool, &Arc::new(ColumnCache::new(0)));
         assert_eq!(resident.of.get().unwrap().adjust(500 << 20), (false, 0));
         assert_eq!(pool.reserved(), 0);

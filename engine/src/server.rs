@@ -64,7 +64,8 @@ pub struct Config {
     pub faults: bool,
     /// Sessions at a time.
     pub max_sessions: u32,
-    /// Has the allocator give back what the calling thread has freed.
+    /// Has the allocator give back what the calling thread has freed. None for an engine inside of another program, whose memory is not the engine's
+    /// to count.
     pub give_back: Option<fn()>,
 }
 
@@ -127,7 +128,7 @@ impl Server {
         make_private_folder(&folder)?;
         let cache = Arc::new(ColumnCache::new(config.cache_size.min(config.memory_limit)));
         let spill = spill_folder(&config, &folder)?;
-        let resident = Arc::new(Resident::default());
+        let resident = Arc::new(if config.give_back.is_some() { Resident::watching() } else { Resident::default() });
         let runtime = memory::runtime(config.memory_limit, &spill, config.temp_limit, &cache, &resident)?;
         let queries = Builder::new_multi_thread()
             .worker_threads(config.threads.max(1).saturating_mul(THREADS_PER_PARTITION))

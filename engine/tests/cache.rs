@@ -263,7 +263,7 @@ fn queries_get_the_memory_of_the_cache() {
     assert!(engine.engine().cache.room().used() > 0);
     let pool = &engine.engine().runtime.memory_pool;
     let reservation = datafusion::execution::memory_pool::MemoryConsumer::new("a query").register(pool);
-    reservation.try_grow(64 << 20).unwrap();
+    reservation.try_grow(fusion_engine::resident::pool_size(64 << 20)).unwrap();
     assert_eq!(engine.engine().cache.room().used(), 0);
     ask(&mut backend, 2, &heap, 1);
     drop(reservation);

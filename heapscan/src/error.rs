@@ -213,7 +213,7 @@ mod tests {
     fn kinds_map_to_states() {
         let states = [
             (Error::not_representable("NaN"), "22000"),
-            (Error::out_of_line(), "XX000"),
+            (Error::out_of_line(), "XX001"),
             (Error::Layout { attnum: 1, detail: "x" }, "XX000"),
         ];
         for (error, state) in states {

@@ -12,6 +12,7 @@ SELECT s.*, s IS NULL FROM (SELECT i4, n, b FROM num WHERE id < 200) s WHERE ran
 -- expect partial: subquery "s" runs in the engine; not the whole: function random() is volatile
 SELECT s FROM (SELECT dept, sum(salary) AS total, max(hired) AS last FROM emp GROUP BY dept) s WHERE random() < 2;
 -- The type modifier that a client sees is the native plan's, in which the CASE is gone.
+-- expect native in en_US: function random() is volatile
 -- expect partial: subquery "s" runs in the engine; not the whole: function random() is volatile
 SELECT CASE WHEN s.d < date '2000-02-29' THEN NULL::numeric(20,4) * 2 ELSE NULL::numeric(20,4) END FROM (SELECT NULL::date AS d, w FROM dup WHERE w > w) s WHERE random() < 2;
 -- ordered

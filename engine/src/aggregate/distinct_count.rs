@@ -193,7 +193,7 @@ fn mask(values: &ArrayRef, wanted: Option<&BooleanArray>) -> Result<Option<Boole
     })
 }
 
-fn only<'a>(columns: &'a [ArrayRef]) -> Result<&'a ArrayRef> {
+fn only(columns: &[ArrayRef]) -> Result<&ArrayRef> {
     match columns {
         [column] => Ok(column),
         columns => Err(DataFusionError::Internal(format!("a count of {} columns", columns.len()))),
@@ -263,7 +263,7 @@ impl GroupsAccumulator for DistinctCounts {
                 ((0..values.len()).map(counts).collect(), filter(values, &mask)?)
             }
         };
-        self.lists(lengths.into_iter(), values)
+        self.lists(lengths, values)
     }
 
     fn size(&self) -> usize {
