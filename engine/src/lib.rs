@@ -14,13 +14,14 @@
 //! | [`lower`], [`function`], [`aggregate`], [`window`], [`optimizer`] | plan IR to DataFusion, with PostgreSQL's exact functions |
 //! | [`encode`] | record batches to MinimalTuples |
 //! | [`numeric`] | PostgreSQL's numeric payloads |
-//! | [`admission`], [`activity`] | which queries run, and what they take |
+//! | [`admission`], [`crews`], [`activity`] | which queries run, on which threads, and what they take |
 //! | [`memory`], [`resident`], [`metrics`], [`log`], [`error`] | limits, figures, lines, errors |
 
 pub mod activity;
 pub mod admission;
 pub mod aggregate;
 pub mod cache;
+pub mod crews;
 pub mod encode;
 pub mod error;
 pub mod fault;

@@ -1,6 +1,6 @@
 //! The engine as a process: its configuration, what all sessions share, and the listening socket.
 //!
-//! Two sets of threads: a few for sockets, which never compute, and some per core for queries, which never wait for a
+//! Two sets of threads: a few for sockets, which never compute, and crews for queries, which never wait for a
 //! socket. So pages, cancellation and new sessions are served while all cores compute.
 //!
 //! Invariants: the socket lies in a folder of mode 0700 and has mode 0600; a peer of another operating-system user is hung up
@@ -9,6 +9,7 @@
 use crate::activity::Activity;
 use crate::admission::Admission;
 use crate::cache::ColumnCache;
+use crate::crews::{CREWS, Crews};
 use crate::error::{Error, Result};
 use crate::log::{self, Level};
 use crate::memory;
@@ -22,16 +23,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{UnixListener, UnixStream};
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::runtime::{Builder, Runtime};
 
 /// Threads for the sockets of all sessions. One passes on all that a backend can send; a second one is woken for nothing most of the time.
 const SOCKET_THREADS: usize = 1;
 /// Stack of a query thread, bytes: plans are trees, as deep as PostgreSQL's own stack limit lets them be.
 const QUERY_STACK: usize = 16 << 20;
-/// Query threads per partition of a plan. A query keeps one per partition busy. tokio interrupts nobody, and some steps of operators take seconds
-/// (sorting, the groups of a large aggregate, a window): with as many threads as partitions short queries wait for them. With more,
-/// the operating system divides the cores.
-const THREADS_PER_PARTITION: usize = 4;
 /// Queries that run at a time, per partition: enough to keep the threads busy while some wait for their backends.
 const QUERIES_PER_THREAD: usize = 8;
 /// Pause after `accept` failed (out of descriptors).
@@ -99,7 +96,7 @@ pub struct Engine {
     /// Decoded columns.
     pub cache: Arc<ColumnCache>,
     /// Where queries run.
-    pub queries: Handle,
+    pub crews: Crews,
     /// Which queries run.
     pub admission: Admission,
     /// What they take.
@@ -117,7 +114,7 @@ pub struct Server {
     spill: PathBuf,
     /// Before `queries`, so that sessions end first.
     sockets: Option<Runtime>,
-    queries: Option<Runtime>,
+    queries: Vec<Runtime>,
 }
 
 impl Server {
@@ -130,17 +127,21 @@ impl Server {
         let spill = spill_folder(&config, &folder)?;
         let resident = Arc::new(if config.give_back.is_some() { Resident::watching() } else { Resident::default() });
         let runtime = memory::runtime(config.memory_limit, &spill, config.temp_limit, &cache, &resident)?;
-        let queries = Builder::new_multi_thread()
-            .worker_threads(config.threads.max(1).saturating_mul(THREADS_PER_PARTITION))
-            .thread_name("query")
-            .thread_stack_size(QUERY_STACK)
-            .enable_time()
-            .on_thread_park({
-                let (resident, give_back) = (Arc::clone(&resident), config.give_back);
-                move || give_back.into_iter().for_each(|give_back| resident.before_idling(give_back))
-            })
-            .build()
-            .map_err(Error::io("start query threads"))?;
+        let crew = || {
+            let (resident, give_back) = (Arc::clone(&resident), config.give_back);
+            Builder::new_multi_thread()
+                .worker_threads(config.threads.max(1))
+                .thread_name("query")
+                .thread_stack_size(QUERY_STACK)
+                .enable_time()
+                .on_thread_park(move || give_back.into_iter().for_each(|give_back| resident.before_idling(give_back)))
+                .build()
+                .map_err(Error::io("start query threads"))
+        };
+        let first = crew()?;
+        let others = (1..CREWS).map(|_| crew()).collect::<Result<Vec<Runtime>>>()?;
+        let crews = Crews::new(first.handle().clone(), others.iter().map(|crew| crew.handle().clone()));
+        let queries = std::iter::once(first).chain(others).collect();
         let sockets = Builder::new_multi_thread()
             .worker_threads(SOCKET_THREADS)
             .thread_name("socket")
@@ -157,7 +158,7 @@ impl Server {
             counters: EngineCounters::new(config.restarts, config.last_end.clone()),
             runtime,
             cache,
-            queries: queries.handle().clone(),
+            crews,
             config,
         });
         let listener = {
@@ -167,7 +168,7 @@ impl Server {
         sockets.spawn(accept(Arc::clone(&engine), listener));
         sockets.spawn(look(Arc::clone(&engine), resident));
         let socket = identity(&engine.config.socket);
-        Ok(Self { engine, socket, spill, sockets: Some(sockets), queries: Some(queries) })
+        Ok(Self { engine, socket, spill, sockets: Some(sockets), queries })
     }
 
     /// What all sessions share.
@@ -186,7 +187,7 @@ impl Drop for Server {
         if self.socket.is_some() && identity(&self.engine.config.socket) == self.socket {
             let _ = fs::remove_file(&self.engine.config.socket);
         }
-        for runtime in [self.sockets.take(), self.queries.take()].into_iter().flatten() {
+        for runtime in self.sockets.take().into_iter().chain(self.queries.drain(..)) {
             runtime.shutdown_background();
         }
         // What is still written there has lost its name.

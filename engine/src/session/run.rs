@@ -93,9 +93,10 @@ impl Started {
     /// Has it run on the query threads.
     fn spawn(self, handle: QueryHandle, slot: Slot) -> JoinHandle<Result<FromEngine>> {
         let Self { execute, kind, running, listed, timer } = self;
-        let queries = handle.session().engine().queries.clone();
-        queries.spawn(async move {
-            let _held = (running, slot);
+        let engine = Arc::clone(handle.session().engine());
+        let (crew, member) = engine.crews.pick();
+        crew.spawn(async move {
+            let _held = (running, slot, member);
             run(&handle, *execute, kind, timer, &listed).await
         })
     }
