@@ -2,7 +2,7 @@
 //!
 //! tokio interrupts nobody, and some steps of operators take seconds (sorting, the groups of a large aggregate, a window): on one crew short queries wait for
 //! them. So a query goes to the crew that has the fewest, and the operating system divides the cores among the crews. A query alone has a crew to itself, as if there
-//! were no other; more threads in one crew would divide the cores as well, but cost each query a third of its speed.
+//! were no other.
 //!
 //! Invariant: all that a query spawns runs on its crew, as tokio spawns on the runtime of who spawns.
 

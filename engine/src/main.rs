@@ -9,8 +9,10 @@
 
 use fusion_engine::fault;
 use fusion_engine::log::{self, Level};
+use fusion_engine::resident::Allocator;
 use fusion_engine::server::{Config, Server};
 use rustix::process::Signal;
+use std::ffi::{c_int, c_long};
 use std::io::Read;
 use std::os::fd::{AsFd, RawFd};
 use std::process::ExitCode;
@@ -74,7 +76,7 @@ fn config(mut args: impl Iterator<Item = String>) -> Result<Config, String> {
     }
     let mut config = Config::new(fusion_proto::SOCKET_PATH);
     config.faults = std::env::var_os(fault::ALLOWED).is_some();
-    config.give_back = Some(give_back);
+    config.allocator = Some(Allocator { give_back, keep });
     while let Some(name) = args.next() {
         let value = args.next().ok_or_else(|| format!("{name} needs a value"))?;
         match name.as_str() {
@@ -94,13 +96,23 @@ fn config(mut args: impl Iterator<Item = String>) -> Result<Config, String> {
     Ok(config)
 }
 
+unsafe extern "C" {
+    fn mi_collect(force: bool);
+    fn mi_option_set(option: c_int, value: c_long);
+}
+
 /// Returns empty pages of this thread's heap to the system.
 fn give_back() {
-    unsafe extern "C" {
-        fn mi_collect(force: bool);
-    }
     // SAFETY: mimalloc is the allocator of this program, and lets any thread call this at any time.
     unsafe { mi_collect(true) }
+}
+
+/// Whether mimalloc keeps pages that have become empty for a second, as it does by default, or returns them at once.
+fn keep(keeps: bool) {
+    /// `mi_option_purge_delay` (mimalloc.h), milliseconds.
+    const PURGE_DELAY: c_int = 15;
+    // SAFETY: as above; a number is set.
+    unsafe { mi_option_set(PURGE_DELAY, if keeps { 1000 } else { 0 }) }
 }
 
 /// Closes what the parent left open, so that no file of the server is held and no socket of a client kept alive.

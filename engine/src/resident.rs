@@ -33,8 +33,8 @@ const MOST: (usize, usize) = (3, 4);
 const HEADROOM: (usize, usize) = (8, 256 << 20);
 /// Percent of the limit from which the log is told who has the memory, and how often.
 const TOLD: (usize, Duration) = (115, Duration::from_secs(60));
-/// Percent of the limit from which threads give back what they have freed, and how often each. Below it, what they keep is soon used again.
-const GIVEN_BACK: (usize, Duration) = (40, Duration::from_millis(100));
+/// Percent of the limit from which the allocator keeps nothing, and how often a thread gives back what it has freed. Below it, what is kept is soon used again.
+const NEAR: (usize, Duration) = (60, Duration::from_millis(100));
 /// Consumers that it names.
 const TOLD_CONSUMERS: usize = 8;
 
@@ -53,8 +53,17 @@ pub struct Resident {
     told: Mutex<Option<Instant>>,
     /// Whether the process is near its limit.
     is_near: AtomicBool,
-    /// Off for an engine inside of another program.
-    watches: bool,
+    /// None for an engine inside of another program, whose memory is not the engine's to count.
+    allocator: Option<Allocator>,
+}
+
+/// What the program's allocator does on demand.
+#[derive(Clone, Copy, Debug)]
+pub struct Allocator {
+    /// Has the calling thread give back what it has freed.
+    pub give_back: fn(),
+    /// Says whether what is freed is kept for a while.
+    pub keep: fn(bool),
 }
 
 #[derive(Debug)]
@@ -71,14 +80,14 @@ struct Of {
 }
 
 impl Resident {
-    /// Of an engine that is a process of its own; the default does nothing.
-    pub fn watching() -> Self {
-        Self { watches: true, ..Self::default() }
+    /// Of an engine that is a process with this allocator; without, nothing is looked at.
+    pub fn new(allocator: Option<Allocator>) -> Self {
+        Self { allocator, ..Self::default() }
     }
 
     /// Takes from `pool`, which is made for `limit`, from now on. Once.
     pub fn connect(&self, limit: usize, pool: &Arc<Pool>, cache: &Arc<ColumnCache>) {
-        if !self.watches {
+        if self.allocator.is_none() {
             return;
         }
         self.of.get_or_init(|| {
@@ -97,19 +106,25 @@ impl Resident {
         if excess > 0 {
             of.cache.give_way(excess);
         }
-        self.is_near.store(resident > of.limit / 100 * GIVEN_BACK.0, Ordering::Relaxed);
+        let near = resident > of.limit / 100 * NEAR.0;
+        if let (Some(allocator), true) = (self.allocator, self.is_near.swap(near, Ordering::Relaxed) != near) {
+            (allocator.keep)(!near);
+        }
         if resident > of.limit / 100 * TOLD.0 {
             self.tell(of, resident);
         }
         more_room
     }
 
-    /// Calls `give_back` where the process is near its limit, if this thread has not done so a moment ago: for threads that are about to idle, since
-    /// an allocator keeps for each thread what only that thread can give back.
-    pub fn before_idling(&self, give_back: fn()) {
+    /// Has this thread, which is about to idle, give back what it has freed, where the process is near its limit: an allocator keeps for each thread what only
+    /// that thread can give back.
+    pub fn before_idling(&self) {
         thread_local!(static LAST: Cell<Option<Instant>> = const { Cell::new(None) });
-        if self.is_near.load(Ordering::Relaxed) && LAST.get().is_none_or(|last| last.elapsed() >= GIVEN_BACK.1) {
-            give_back();
+        if let Some(allocator) = self.allocator
+            && self.is_near.load(Ordering::Relaxed)
+            && LAST.get().is_none_or(|last| last.elapsed() >= NEAR.1)
+        {
+            (allocator.give_back)();
             LAST.set(Some(Instant::now()));
         }
     }
@@ -170,7 +185,7 @@ mod tests {
         let size = pool_size(LIMIT);
         assert_eq!(size, 175 << 20);
         let pool = Arc::new(Pool::new(FairSpillPool::new(size), NonZeroUsize::MIN));
-        let resident = Resident::watching();
+        let resident = Resident::new(Some(Allocator { give_back: || (), keep: |_| () }));
         resident.connect(LIMIT, &pool, &Arc::new(ColumnCache::new(0)));
         let of = resident.of.get().unwrap();
         let query = MemoryConsumer::new("sort").register(&(Arc::clone(&pool) as Arc<dyn MemoryPool>));
@@ -194,7 +209,7 @@ mod tests {
         assert_eq!((pool_size(1 << 20), pool_size(16 << 20), pool_size(64 << 20)), (16 << 20, 16 << 20, 56 << 20));
         assert_eq!(pool_size(64 << 30), (64 << 30) - (256 << 20));
         let pool = Arc::new(Pool::new(FairSpillPool::new(16 << 20), NonZeroUsize::MIN));
-        let resident = Resident::watching();
+        let resident = Resident::new(Some(Allocator { give_back: || (), keep: |_| () }));
         resident.connect(16 << 20, &pool, &Arc::new(ColumnCache::new(0)));
         assert_eq!(resident.of.get().unwrap().adjust(500 << 20), (false, 0));
         assert_eq!(pool.reserved(), 0);

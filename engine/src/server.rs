@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::log::{self, Level};
 use crate::memory;
 use crate::metrics::EngineCounters;
-use crate::resident::{self, Resident};
+use crate::resident::{self, Allocator, Resident};
 use crate::session::connection;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use std::fs::{self, DirBuilder, Permissions};
@@ -61,9 +61,8 @@ pub struct Config {
     pub faults: bool,
     /// Sessions at a time.
     pub max_sessions: u32,
-    /// Has the allocator give back what the calling thread has freed. None for an engine inside of another program, whose memory is not the engine's
-    /// to count.
-    pub give_back: Option<fn()>,
+    /// The program's allocator; see [`Resident::new`].
+    pub allocator: Option<Allocator>,
 }
 
 impl Config {
@@ -81,7 +80,7 @@ impl Config {
             max_queries: 0,
             faults: false,
             max_sessions: MAX_SESSIONS,
-            give_back: None,
+            allocator: None,
         }
     }
 }
@@ -125,16 +124,16 @@ impl Server {
         make_private_folder(&folder)?;
         let cache = Arc::new(ColumnCache::new(config.cache_size.min(config.memory_limit)));
         let spill = spill_folder(&config, &folder)?;
-        let resident = Arc::new(if config.give_back.is_some() { Resident::watching() } else { Resident::default() });
+        let resident = Arc::new(Resident::new(config.allocator));
         let runtime = memory::runtime(config.memory_limit, &spill, config.temp_limit, &cache, &resident)?;
         let crew = || {
-            let (resident, give_back) = (Arc::clone(&resident), config.give_back);
+            let resident = Arc::clone(&resident);
             Builder::new_multi_thread()
                 .worker_threads(config.threads.max(1))
                 .thread_name("query")
                 .thread_stack_size(QUERY_STACK)
                 .enable_time()
-                .on_thread_park(move || give_back.into_iter().for_each(|give_back| resident.before_idling(give_back)))
+                .on_thread_park(move || resident.before_idling())
                 .build()
                 .map_err(Error::io("start query threads"))
         };
