@@ -6,6 +6,7 @@
 //! not read; only what the cache can hold is accepted, anything else is refused with the reason.
 
 use crate::error::{OrRaise, Result};
+use crate::functions::clamp_i64;
 use crate::guc;
 use crate::pg::catalog::{self, Relation};
 use crate::pg::planner::{self, PlannerArgs};
@@ -59,7 +60,7 @@ fn prewarm(relid: Oid, columns: Option<Vec<Option<String>>>) -> Result<i64> {
     let metrics = run.take_metrics();
     run.end();
     ended?;
-    Ok(metrics.map_or(0, |metrics| i64::try_from(metrics.pages).unwrap_or(i64::MAX)))
+    Ok(metrics.map_or(0, |metrics| clamp_i64(metrics.pages)))
 }
 
 /// The columns to read, quoted.
@@ -113,7 +114,7 @@ fn evict(relid: Option<Oid>) -> Result<i64> {
         if !rights::is_superuser() {
             return Err(SqlError::new(SqlState(*b"42501"), "must be superuser to empty the column cache"));
         }
-        return session::evict(None).map(bytes);
+        return session::evict(None).map(clamp_i64);
     };
     let heap = cacheable(relid)?;
     if !rights::may_read(heap.heap) {
@@ -123,11 +124,7 @@ fn evict(relid: Option<Oid>) -> Result<i64> {
     for relation in catalog::with_children(heap.heap) {
         evicted += session::evict(Some(relation))?;
     }
-    Ok(bytes(evicted))
-}
-
-fn bytes(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
+    Ok(clamp_i64(evicted))
 }
 
 /// SQL: `fusion.stat_cache()`. No rows when the engine cannot be reached.
@@ -163,12 +160,12 @@ fn fusion_stat_cache() -> TableIterator<
         (
             pg_sys::Oid::from(entry.relation),
             i16::try_from(entry.attnum).unwrap_or(i16::MAX),
-            bytes(entry.bytes),
-            bytes(entry.chunks),
-            bytes(entry.hits),
-            bytes(entry.patches),
-            bytes(entry.misses),
-            bytes(entry.blocks_decoded),
+            clamp_i64(entry.bytes),
+            clamp_i64(entry.chunks),
+            clamp_i64(entry.hits),
+            clamp_i64(entry.patches),
+            clamp_i64(entry.misses),
+            clamp_i64(entry.blocks_decoded),
         )
     }))
 }

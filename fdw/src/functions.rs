@@ -50,7 +50,7 @@ fn fusion_stat_engine() -> TableIterator<
             clamp_i32(status.sessions),
             clamp_i32(status.queries),
             clamp_i32(status.waiting),
-            i64::try_from(status.queries_total).unwrap_or(i64::MAX),
+            clamp_i64(status.queries_total),
         )
     }))
 }
@@ -77,22 +77,26 @@ fn fusion_stat_activity() -> TableIterator<
         running => running.or_raise(),
     };
     let seen = running.into_iter().filter(|query| rights::may_see_activity_of(query.user));
-    let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-    TableIterator::new(seen.map(move |query| {
+    TableIterator::new(seen.map(|query| {
         (
             clamp_i32(query.pid),
             pg_sys::Oid::from(query.database),
             pg_sys::Oid::from(query.user),
             TimestampWithTimeZone::try_from(query.started_at - POSTGRES_EPOCH_US).ok(),
             if query.waiting { "waiting" } else { "active" }.to_owned(),
-            count(query.memory),
-            count(query.pages),
-            count(query.rows_decoded),
-            count(query.rows_returned),
+            clamp_i64(query.memory),
+            clamp_i64(query.pages),
+            clamp_i64(query.rows_decoded),
+            clamp_i64(query.rows_returned),
         )
     }))
 }
 
 fn clamp_i32(count: u32) -> i32 {
     i32::try_from(count).unwrap_or(i32::MAX)
+}
+
+/// A count or a size as SQL has it.
+pub fn clamp_i64(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }

@@ -5,6 +5,7 @@
 //!
 //! The partial state is the same as DataFusion's, a list of the distinct values per group.
 
+use super::primitive::only_column;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, ListArray, UInt32Array, UInt64Array};
 use arrow::buffer::OffsetBuffer;
 use arrow::compute::{and_kleene, concat, filter, is_not_null, take};
@@ -193,13 +194,6 @@ fn mask(values: &ArrayRef, wanted: Option<&BooleanArray>) -> Result<Option<Boole
     })
 }
 
-fn only(columns: &[ArrayRef]) -> Result<&ArrayRef> {
-    match columns {
-        [column] => Ok(column),
-        columns => Err(DataFusionError::Internal(format!("a count of {} columns", columns.len()))),
-    }
-}
-
 fn as_groups(indices: impl Iterator<Item = usize>) -> UInt64Array {
     indices.map(|index| index as u64).collect::<Vec<_>>().into()
 }
@@ -213,12 +207,12 @@ impl GroupsAccumulator for DistinctCounts {
         total_num_groups: usize,
     ) -> Result<()> {
         self.counts.resize(total_num_groups, 0);
-        self.add_some(as_groups(group_indices.iter().copied()), only(values)?, opt_filter)
+        self.add_some(as_groups(group_indices.iter().copied()), only_column(values)?, opt_filter)
     }
 
     fn merge_batch(&mut self, values: &[ArrayRef], group_indices: &[usize], total_num_groups: usize) -> Result<()> {
         self.counts.resize(total_num_groups, 0);
-        let lists = only(values)?.as_list::<i32>();
+        let lists = only_column(values)?.as_list::<i32>();
         let mut groups = Vec::new();
         let mut parts = Vec::new();
         for (row, &group) in group_indices.iter().enumerate() {
@@ -255,7 +249,7 @@ impl GroupsAccumulator for DistinctCounts {
     }
 
     fn convert_to_state(&self, values: &[ArrayRef], opt_filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
-        let values = only(values)?;
+        let values = only_column(values)?;
         let (lengths, values) = match mask(values, opt_filter)? {
             None => (vec![1; values.len()], Arc::clone(values)),
             Some(mask) => {

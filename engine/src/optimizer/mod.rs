@@ -23,6 +23,7 @@ mod account;
 pub mod barrier;
 pub mod cancel;
 mod equijoin;
+mod guard;
 pub mod join_order;
 mod push_down;
 mod whole_order;
@@ -81,11 +82,12 @@ pub fn session_state(config: SessionConfig, runtime: Arc<RuntimeEnv>, cancel: &C
     let mut logical_rules = Optimizer::default().rules;
     logical_rules.retain(|rule| !LEFT_OUT_LOGICAL.contains(&rule.name()));
     for rule in &mut logical_rules {
-        match rule.name() {
-            push_down::NAME => *rule = Arc::new(push_down::GuardedPushDown::default()),
-            equijoin::NAME => *rule = Arc::new(equijoin::GuardedEquijoins::default()),
-            _ => {}
-        }
+        let stays = match rule.name() {
+            push_down::NAME => push_down::stays,
+            equijoin::NAME => equijoin::stays,
+            _ => continue,
+        };
+        *rule = Arc::new(guard::Guarded::new(Arc::clone(rule), stays));
     }
     SessionStateBuilder::new()
         .with_config(config)

@@ -199,25 +199,15 @@ unsafe fn load(
         );
         let page = pg_sys::BufferGetPage(buffer).cast::<u8>();
         let (mut lsn, mut copied) = (0, false);
-        // A first look without the lock, to spare other pages the lock; under it the flag is looked at again.
-        let mut all_visible = trusts_all_visible && is_all_visible(page);
+        raw::LockBuffer(buffer, pg_sys::BUFFER_LOCK_SHARE as _);
+        let all_visible = trusts_all_visible && is_all_visible(page);
+        let is_sound = all_visible || line_pointers_are_sound(page);
         if all_visible {
-            raw::LockBuffer(buffer, pg_sys::BUFFER_LOCK_SHARE as _);
-            all_visible = is_all_visible(page);
-            if all_visible {
-                (lsn, copied) = target.copy(page);
-            }
-            raw::LockBuffer(buffer, pg_sys::BUFFER_LOCK_UNLOCK as _);
+            (lsn, copied) = target.copy(page);
+        } else if !is_sound {
+            (lsn, copied) = Target { known: None, ..target }.copy(page);
         }
-        let mut is_sound = true;
-        if !all_visible {
-            raw::LockBuffer(buffer, pg_sys::BUFFER_LOCK_SHARE as _);
-            is_sound = line_pointers_are_sound(page);
-            if !is_sound {
-                (lsn, copied) = Target { known: None, ..target }.copy(page);
-            }
-            raw::LockBuffer(buffer, pg_sys::BUFFER_LOCK_UNLOCK as _);
-        }
+        raw::LockBuffer(buffer, pg_sys::BUFFER_LOCK_UNLOCK as _);
         let (visible, visible_count) = match (all_visible || !is_sound, copied) {
             // Of an unsound page, too: the engine finds the fault among them.
             (true, true) => normal_line_pointers(target.image),

@@ -143,15 +143,13 @@ pub fn execute(request: Request) -> Result<Query> {
 
 /// The engine's physical plan as text, without running it.
 pub fn explain(request: Request) -> Result<String> {
-    let mut query = open(|id| FromBackend::Explain(request.with_id(id)))?;
-    loop {
-        match query.wait_for_delivery()? {
-            Delivery::Explained(plan) => return Ok(plan),
-            Delivery::Failed(error) => return Err(error),
-            // Nothing else is sent for an Explain; a frame would go back by its drop.
-            other => drop(query.event(other)),
-        }
-    }
+    answer(
+        |id| FromBackend::Explain(request.with_id(id)),
+        |delivery| match delivery {
+            Delivery::Explained(plan) => Ok(plan),
+            other => Err(other),
+        },
+    )
 }
 
 /// Has the columns of a request, whose plan is one scan, read into the column cache. No rows come.
@@ -195,28 +193,37 @@ pub fn cache_shares(relations: Vec<CacheQuestion>) -> Option<Vec<f32>> {
 }
 
 fn cache_report(ask: impl FnOnce(QueryId) -> FromBackend) -> Result<(Vec<CacheEntry>, u64)> {
+    answer(ask, |delivery| match delivery {
+        Delivery::CacheReport(entries, evicted) => Ok((entries, evicted)),
+        other => Err(other),
+    })
+}
+
+/// Asks, and waits for the answer, which `take` knows.
+fn answer<T>(
+    ask: impl FnOnce(QueryId) -> FromBackend,
+    take: impl Fn(Delivery) -> std::result::Result<T, Delivery>,
+) -> Result<T> {
     let mut query = open(ask)?;
     loop {
-        match query.wait_for_delivery()? {
-            Delivery::CacheReport(entries, evicted) => return Ok((entries, evicted)),
-            Delivery::Failed(error) => return Err(error),
-            // Nothing else is sent for these; a frame would go back by its drop.
-            other => drop(query.event(other)),
+        match take(query.wait_for_delivery()?) {
+            Ok(answer) => return Ok(answer),
+            Err(Delivery::Failed(error)) => return Err(error),
+            // Nothing else is sent for a question; a frame would go back by its drop.
+            Err(other) => drop(query.event(other)),
         }
     }
 }
 
 /// The queries of all sessions that run in the engine, or wait.
 pub fn activity() -> Result<Vec<QueryActivity>> {
-    let mut query = open(|query| FromBackend::AskActivity { query })?;
-    loop {
-        match query.wait_for_delivery()? {
-            Delivery::Activity(running) => return Ok(running),
-            Delivery::Failed(error) => return Err(error),
-            // Nothing else is sent for it; a frame would go back by its drop.
-            other => drop(query.event(other)),
-        }
-    }
+    answer(
+        |query| FromBackend::AskActivity { query },
+        |delivery| match delivery {
+            Delivery::Activity(running) => Ok(running),
+            other => Err(other),
+        },
+    )
 }
 
 /// How the engine is.

@@ -4,8 +4,7 @@
 //! engine finds best; outer joins keep their sides. Sub-selects and views are translated where they stand, WITH queries where they are
 //! used, or once if they are used more often.
 //!
-//! What row security lets a user see, and what a security-barrier view gives, stands below a [`Rel::Barrier`]: conditions of the query that may
-//! leak come above it, the others below.
+//! Row security and security-barrier views are the matter of `barrier`.
 //!
 //! In a component come first the inputs that depend on nothing, among them scalar sub-selects that conjuncts compare with; then
 //! FROM items that depend on others (LATERAL, or the rows around the query); then sub-selects of WHERE, as joins.
@@ -245,7 +244,7 @@ impl<'q> Translator<'q, '_> {
     }
 
     /// Tells the scans of a table how many rows pass `own`, predicates on that table alone, whose columns begin at `offset`.
-    fn estimate(&self, rel: &mut Rel, own: &[&Expr], offset: usize) {
+    pub(super) fn estimate(&self, rel: &mut Rel, own: &[&Expr], offset: usize) {
         match rel {
             Rel::Scan { scan, filtered_rows } => {
                 if let Some(statistics) = self.statistics.get(usize::from(scan.0)) {
@@ -392,60 +391,11 @@ impl<'q> Translator<'q, '_> {
         Ok(bound)
     }
 
-    /// The rows of `bound` that `policies` let through, below a barrier. One that may leak sees no rows that those before it take away.
-    fn secured(&mut self, mut bound: Bound<'q>, policies: &[NodeRef<'q>]) -> Result<Bound<'q>> {
-        for (level, &policy) in policies.iter().enumerate() {
-            if level > 0 && policy.may_leak() {
-                bound = bound.behind_barrier();
-            }
-            let mut conjuncts = Vec::new();
-            push_conjuncts(policy, &mut conjuncts);
-            for conjunct in conjuncts {
-                bound = match semi_join(conjunct) {
-                    Some(join) => self.join_sublink(bound, join)?,
-                    None => self.filtered(bound, conjunct)?,
-                };
-            }
-        }
-        let mut bound = bound.behind_barrier();
-        self.estimate(&mut bound.rel, &[], 0);
-        Ok(bound)
-    }
-
     /// The rows of `bound` for which a condition, which may have sub-selects, is true.
-    fn filtered(&mut self, bound: Bound<'q>, condition: NodeRef<'q>) -> Result<Bound<'q>> {
+    pub(super) fn filtered(&mut self, bound: Bound<'q>, condition: NodeRef<'q>) -> Result<Bound<'q>> {
         let bound = self.with_sublinks(bound, [condition])?;
         let predicate = self.condition(condition, &Scope::new(bound.columns.clone()))?;
         Ok(bound.filter(vec![predicate]))
-    }
-
-    /// Brings conjuncts that cannot leak below the barrier of the input that they are about.
-    fn pass_barriers(&mut self, inner: &mut InnerInputs<'q>) -> Result<()> {
-        for input in &mut inner.inputs {
-            if !matches!(input.rel, Rel::Barrier { .. }) {
-                continue;
-            }
-            let columns = input.columns.clone();
-            let is_own = |node: NodeRef<'q>| {
-                !node.any(|node| match node.view() {
-                    Node::Var(var) => {
-                        !columns.iter().any(|known| matches!(known.source, Source::Column(own) if own == var))
-                    }
-                    _ => false,
-                })
-            };
-            let passes = |node: &NodeRef<'q>| node.has_columns_of_level(0) && is_own(*node) && !node.may_leak();
-            let (passing, staying): (Vec<_>, Vec<_>) = inner.plain.iter().copied().partition(passes);
-            inner.plain = staying;
-            let scope = Scope::new(columns.clone());
-            let predicates = passing.into_iter().map(|conjunct| self.condition(conjunct, &scope));
-            let predicates = predicates.collect::<Result<Vec<_>>>()?;
-            if let (Rel::Barrier { input: below }, false) = (&mut input.rel, predicates.is_empty()) {
-                let secured = std::mem::replace(below.as_mut(), Rel::Values { types: Vec::new(), rows: Vec::new() });
-                **below = Rel::Filter { input: Box::new(secured), predicates };
-            }
-        }
-        Ok(())
     }
 
     /// VALUES, of which nothing but what the backend can evaluate is known here.
@@ -551,48 +501,6 @@ impl<'q> Translator<'q, '_> {
         Ok(self.raise_barrier(bound))
     }
 
-    /// Some columns of a table behind a barrier (a fusion table whose heap relation has row security) as the table behind the barrier, so that
-    /// conditions find it.
-    fn raise_barrier(&self, bound: Bound<'q>) -> Bound<'q> {
-        let Rel::Project { input, exprs } = &bound.rel else { return bound };
-        let types = match input.as_ref() {
-            Rel::Barrier { input } => self.table_types(input),
-            _ => None,
-        };
-        let Some(types) = types else { return bound };
-        let hidden = |ty: TypeRef| Column { source: Source::Hidden, ty, held: ty.column_type() };
-        let mut columns: Vec<Column<'q>> = types.into_iter().map(hidden).collect();
-        for (expr, column) in exprs.iter().zip(&bound.columns) {
-            let position = match expr.kind {
-                ExprKind::Column(position) => position as usize,
-                _ => return bound,
-            };
-            match columns.get_mut(position) {
-                Some(place) if matches!(place.source, Source::Hidden) && place.held == column.held => {
-                    *place = column.clone()
-                }
-                _ => return bound,
-            }
-        }
-        match bound.rel {
-            Rel::Project { input, .. } => Bound { rel: *input, columns },
-            rel => Bound { rel, columns: bound.columns },
-        }
-    }
-
-    /// Types of the columns of a table, with filters or without.
-    fn table_types(&self, rel: &Rel) -> Option<Vec<TypeRef>> {
-        match rel {
-            Rel::Scan { scan, .. } => {
-                let scan = self.scans.get(usize::from(scan.0))?;
-                Some(scan.columns.iter().map(|column| column.ty).collect())
-            }
-            Rel::UnionAll { types, .. } => Some(types.clone()),
-            Rel::Filter { input, .. } | Rel::Barrier { input } => self.table_types(input),
-            _ => None,
-        }
-    }
-
     /// A WITH query, in place of its only reference.
     fn with(
         &mut self,
@@ -672,9 +580,9 @@ struct Component<'q> {
 
 /// The inputs of an inner join, and the conjuncts that have no place yet.
 pub(super) struct InnerInputs<'q> {
-    inputs: Vec<Bound<'q>>,
+    pub(super) inputs: Vec<Bound<'q>>,
     /// Without sub-selects.
-    plain: Vec<NodeRef<'q>>,
+    pub(super) plain: Vec<NodeRef<'q>>,
     semi_joins: Vec<SemiJoin<'q>>,
 }
 

@@ -25,6 +25,7 @@
 //! query that comes in is not changed. Nothing is executed, but for the immutable functions that the planner folds, too.
 
 mod aggregate;
+mod barrier;
 mod collation;
 pub mod constant;
 mod correlate;

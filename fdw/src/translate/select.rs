@@ -214,11 +214,6 @@ impl<'q> Bound<'q> {
         }
         Self { rel: Rel::Filter { input: Box::new(self.rel), predicates }, columns: self.columns }
     }
-
-    /// The same rows, which what comes above looks at only where what is below has let them through.
-    pub fn behind_barrier(self) -> Self {
-        Self { rel: Rel::Barrier { input: Box::new(self.rel) }, columns: self.columns }
-    }
 }
 
 /// The first `count` columns, and those that are carried.
