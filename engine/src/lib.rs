@@ -15,7 +15,7 @@
 //! | [`encode`] | record batches to MinimalTuples |
 //! | [`numeric`] | PostgreSQL's numeric payloads |
 //! | [`admission`], [`crews`], [`activity`] | which queries run, on which threads, and what they take |
-//! | [`memory`], [`resident`], [`metrics`], [`log`], [`error`] | limits, figures, lines, errors |
+//! | [`memory`], [`resident`], [`spill`], [`metrics`], [`log`], [`error`] | limits, figures, lines, errors |
 
 pub mod activity;
 pub mod admission;
@@ -37,6 +37,7 @@ pub mod scan;
 pub mod server;
 pub mod session;
 pub mod shared;
+pub mod spill;
 pub mod window;
 
 pub use error::{Error, Result};

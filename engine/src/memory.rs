@@ -8,8 +8,9 @@ use crate::error::{Error, Result, external};
 use crate::metrics::Gauge;
 use crate::optimizer::cancel::CancelFlag;
 use crate::resident::{Pool, Resident, pool_size};
+use crate::spill::SpillFiles;
 use datafusion::error::DataFusionError;
-use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::disk_manager::DiskManagerBuilder;
 use datafusion::execution::memory_pool::{FairSpillPool, MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use std::fmt;
@@ -80,6 +81,7 @@ impl MemoryPool for SharedPool {
 
     fn shrink(&self, reservation: &MemoryReservation, shrink: usize) {
         self.inner.shrink(reservation, shrink);
+        self.resident.take_over(shrink);
     }
 
     fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> datafusion::error::Result<()> {
@@ -89,9 +91,9 @@ impl MemoryPool for SharedPool {
         loop {
             match self.inner.try_grow(reservation, additional) {
                 Ok(()) => return Ok(()),
-                Err(_) if self.cache.give_way(additional.max(STEP)) > 0 => {}
-                // What was not accounted for a moment ago may be by now.
+                // What was given back, or not accounted for a moment ago, may be by now.
                 Err(_) if !looked && self.resident.look() => looked = true,
+                Err(_) if self.cache.give_way(additional.max(STEP)) > 0 => looked = false,
                 Err(error) => return Err(error),
             }
         }
@@ -212,9 +214,7 @@ pub fn runtime(
     let inner: Arc<dyn MemoryPool> = pool;
     cache.room().connect(&inner);
     let pool = SharedPool { inner, cache: Arc::clone(cache), resident: Arc::clone(resident) };
-    let disk = DiskManagerBuilder::default()
-        .with_mode(DiskManagerMode::Directories(vec![spill.to_owned()]))
-        .with_max_temp_directory_size(spill_limit);
+    let disk = DiskManagerBuilder::default().with_temp_file_factory(Arc::new(SpillFiles::new(spill, spill_limit)?));
     Ok(RuntimeEnvBuilder::new().with_memory_pool(Arc::new(pool)).with_disk_manager_builder(disk).build_arc()?)
 }
 

@@ -116,16 +116,30 @@ impl Resident {
         more_room
     }
 
+    /// Whether the process is near its limit, so that memory that is not in use is better given back.
+    pub fn is_near(&self) -> bool {
+        self.is_near.load(Ordering::Relaxed)
+    }
+
     /// Has this thread, which is about to idle, give back what it has freed, where the process is near its limit: an allocator keeps for each thread what only
     /// that thread can give back.
     pub fn before_idling(&self) {
         thread_local!(static LAST: Cell<Option<Instant>> = const { Cell::new(None) });
         if let Some(allocator) = self.allocator
-            && self.is_near.load(Ordering::Relaxed)
+            && self.is_near()
             && LAST.get().is_none_or(|last| last.elapsed() >= NEAR.1)
         {
             (allocator.give_back)();
             LAST.set(Some(Instant::now()));
+        }
+    }
+
+    /// Takes over what a consumer has given back: that the process has it no more is seen by the next [`look`](Self::look). Otherwise the pool would give
+    /// the same bytes to two, and the process have both.
+    pub fn take_over(&self, bytes: usize) {
+        if let Some(of) = self.of.get() {
+            let reservation = of.reservation.lock().unwrap_or_else(PoisonError::into_inner);
+            reservation.grow(bytes.min(of.most.saturating_sub(reservation.size())));
         }
     }
 

@@ -92,6 +92,8 @@ pub struct Engine {
     pub config: Config,
     /// Memory and spill files of queries.
     pub runtime: Arc<RuntimeEnv>,
+    /// What the process has in memory.
+    pub resident: Arc<Resident>,
     /// Decoded columns.
     pub cache: Arc<ColumnCache>,
     /// Where queries run.
@@ -102,6 +104,15 @@ pub struct Engine {
     pub activity: Activity,
     /// Figures.
     pub counters: EngineCounters,
+}
+
+impl Engine {
+    /// Has the query threads give back to the system what they have freed. Does not wait for it.
+    pub fn give_back(&self) {
+        if let Some(allocator) = self.config.allocator {
+            self.crews.on_each_thread(allocator.give_back);
+        }
+    }
 }
 
 /// A running engine. Dropping it ends all sessions and queries.
@@ -130,6 +141,7 @@ impl Server {
             let resident = Arc::clone(&resident);
             Builder::new_multi_thread()
                 .worker_threads(config.threads.max(1))
+                .max_blocking_threads(config.threads.max(1))
                 .thread_name("query")
                 .thread_stack_size(QUERY_STACK)
                 .enable_time()
@@ -156,6 +168,7 @@ impl Server {
             activity: Activity::default(),
             counters: EngineCounters::new(config.restarts, config.last_end.clone()),
             runtime,
+            resident,
             cache,
             crews,
             config,
@@ -165,7 +178,7 @@ impl Server {
             listen(&engine.config.socket)?
         };
         sockets.spawn(accept(Arc::clone(&engine), listener));
-        sockets.spawn(look(Arc::clone(&engine), resident));
+        sockets.spawn(look(Arc::clone(&engine)));
         let socket = identity(&engine.config.socket);
         Ok(Self { engine, socket, spill, sockets: Some(sockets), queries })
     }
@@ -228,19 +241,26 @@ fn listen(path: &Path) -> Result<UnixListener> {
     Ok(listener)
 }
 
-/// Looks at the process's memory: often while queries run, and now and then when it idles.
-async fn look(engine: Arc<Engine>, resident: Arc<Resident>) {
+/// Looks at the process's memory: often while queries run, and now and then when it idles. When it comes to idle, its threads give back what they have freed.
+async fn look(engine: Arc<Engine>) {
     const IDLE_LOOKS: u32 = 20;
     let mut interval = tokio::time::interval(resident::INTERVAL);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut has_idled = true;
     loop {
+        let mut idles = true;
         for _ in 0..IDLE_LOOKS {
             interval.tick().await;
-            if engine.counters.queries.get() > 0 {
+            idles = engine.counters.queries.get() == 0;
+            if !idles {
                 break;
             }
         }
-        resident.look();
+        if idles && !has_idled {
+            engine.give_back();
+        }
+        has_idled = idles;
+        engine.resident.look();
     }
 }
 

@@ -201,6 +201,7 @@ async fn read(session: &Arc<Session>, reader: &mut Reader) -> Result<()> {
             FromBackend::Prewarm(execute) => run::start(session, execute, Kind::Prewarm)?,
             FromBackend::Evict { query, database, relation } => {
                 let evicted = session.engine.cache.evict(database, relation) as u64;
+                session.engine.give_back();
                 session.send(session.cache_report(query, database, evicted));
             }
             FromBackend::AskCacheShare { query, relations } => {

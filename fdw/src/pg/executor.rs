@@ -118,6 +118,35 @@ pub unsafe fn check_permissions(stmt: *mut pg_sys::PlannedStmt) {
     }
 }
 
+/// Raises PostgreSQL's error where `stmt` was planned with policies and `row_security` has been set off since: a fusion table does not tell the plan cache
+/// that its heap relation has row security.
+///
+/// # Safety
+/// `stmt` is a valid planned statement.
+pub unsafe fn check_row_security(stmt: *mut pg_sys::PlannedStmt) {
+    // SAFETY: as the caller's; the lists are of the statement. Policies are of relations whose rights are checked, not of their children.
+    unsafe {
+        if pg_sys::row_security {
+            return;
+        }
+        for rte in pgrx::PgList::<pg_sys::RangeTblEntry>::from_pg((*stmt).rtable).iter_ptr() {
+            if (*rte).rtekind != pg_sys::RTEKind::RTE_RELATION {
+                continue;
+            }
+            #[cfg(feature = "pg15")]
+            let check_as = ((*rte).requiredPerms != 0).then_some((*rte).checkAsUser);
+            #[cfg(not(feature = "pg15"))]
+            let check_as = (*rte).perminfoindex.checked_sub(1).and_then(|index| {
+                let infos = pgrx::PgList::<pg_sys::RTEPermissionInfo>::from_pg((*stmt).permInfos);
+                infos.get_ptr(index as usize).map(|info| (*info).checkAsUser)
+            });
+            if let Some(check_as) = check_as {
+                pg_sys::check_enable_rls((*rte).relid, check_as, false);
+            }
+        }
+    }
+}
+
 /// Locks the relations of a planned statement as they were locked when it was planned.
 ///
 /// # Safety

@@ -80,6 +80,7 @@ pub unsafe extern "C-unwind" fn begin_foreign_scan(node: *mut pg_sys::ForeignSca
             executor::lock_relations(native);
             executor::check_permissions(native);
         }
+        executor::check_row_security(native);
         let scan = FusionScan {
             private,
             native,

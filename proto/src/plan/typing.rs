@@ -178,7 +178,11 @@ pub fn case_type(branches: &[ColumnType], ty: TypeRef) -> Result<ColumnType, Uns
 /// How the result of an aggregate over a (first) argument held as `arg` is held.
 pub fn aggregate_type(function: Aggregate, arg: Option<ColumnType>) -> Result<ColumnType, Unsupported> {
     use ColumnType as T;
+    let is_of = |n, arg: ColumnType| if n == NumberType::Numeric { is_numeric(&arg) } else { arg == number(n) };
     Ok(match (function, arg) {
+        (Aggregate::Sum(n) | Aggregate::Avg(n) | Aggregate::Spread(_, n), Some(arg)) if !is_of(n, arg) => {
+            return unsupported(function, &[arg]);
+        }
         (Aggregate::CountStar, None) | (Aggregate::Count, Some(_)) => T::Int8,
         (Aggregate::Sum(NumberType::Int2 | NumberType::Int4), Some(_)) => T::Int8,
         (Aggregate::Sum(NumberType::Int8), Some(_)) => fixed(38, 0),
@@ -193,8 +197,8 @@ pub fn aggregate_type(function: Aggregate, arg: Option<ColumnType>) -> Result<Co
         (Aggregate::BoolAnd | Aggregate::BoolOr, Some(T::Bool)) => T::Bool,
         (Aggregate::Only, Some(arg)) => arg,
         (Aggregate::Bits(_, n), Some(arg)) if arg == number(n) => arg,
-        (Aggregate::Spread(_, NumberType::Float4 | NumberType::Float8), Some(T::Float4 | T::Float8)) => T::Float8,
-        (Aggregate::Spread(_, n), Some(arg)) if arg == number(n) || is_numeric(&arg) => T::NumericVar,
+        (Aggregate::Spread(_, NumberType::Float4 | NumberType::Float8), Some(_)) => T::Float8,
+        (Aggregate::Spread(..), Some(_)) => T::NumericVar,
         (Aggregate::StringAgg, Some(T::Text)) => T::Text,
         (Aggregate::ArrayAgg, Some(arg)) if arg != T::Opaque => T::Opaque,
         (_, arg) => return unsupported(function, arg.as_slice()),
@@ -234,5 +238,12 @@ mod tests {
         assert_eq!(case_type(&[PRICE, zero], NUMERIC), Ok(ColumnType::NumericVar));
         assert_eq!(case_type(&[PRICE, PRICE], NUMERIC), Ok(PRICE));
         assert!(case_type(&[PRICE, ColumnType::Text], NUMERIC).is_err());
+    }
+
+    #[test]
+    fn aggregates_are_of_their_type() {
+        assert!(aggregate_type(Aggregate::Avg(NumberType::Numeric), Some(PRICE)).is_ok());
+        assert!(aggregate_type(Aggregate::Sum(NumberType::Int8), Some(PRICE)).is_err());
+        assert!(aggregate_type(Aggregate::Avg(NumberType::Float8), Some(ColumnType::Float4)).is_err());
     }
 }

@@ -11,7 +11,7 @@ use arrow::datatypes::{
 use datafusion::catalog::TableProvider;
 use datafusion::common::ScalarValue;
 use datafusion::datasource::MemTable;
-use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::physical_plan::{collect, displayable};
 use datafusion::prelude::SessionConfig;
 use fusion_common::types::oid;
@@ -269,7 +269,13 @@ pub fn lowered(tables: &[&Table], plan: &Plan, params: &[Option<Value>]) -> crat
 
 /// The rows of a query, columns separated by `|`, and its physical plan.
 pub fn run_with(tables: &[&Table], plan: &Plan, params: &[Option<Value>]) -> Result<(Vec<String>, String), SqlError> {
+    super::mutants::check(tables, plan, params);
     run_within(Arc::new(RuntimeEnv::default()), tables, plan, params)
+}
+
+/// A runtime with so many bytes of memory.
+pub fn limited(bytes: usize) -> Arc<RuntimeEnv> {
+    Arc::new(RuntimeEnvBuilder::new().with_memory_limit(bytes, 1.0).build().unwrap())
 }
 
 /// As [`run_with`], in a runtime whose memory may be limited. The text has the plans of shared relations, too.
@@ -293,7 +299,9 @@ pub fn run_within(
         let mut rows = Vec::new();
         for batch in collect(physical, state.task_ctx()).await.map_err(error)? {
             for (column, held) in batch.columns().iter().zip(&output) {
-                assert_eq!(*column.data_type(), arrow_type(*held), "{text}");
+                if *column.data_type() != arrow_type(*held) {
+                    return Err(SqlError::internal(format!("{held:?} as {}: {text}", column.data_type())));
+                }
             }
             rows.extend((0..batch.num_rows()).map(|row| {
                 let shown = batch.columns().iter().zip(&output).map(|(column, held)| show(column, row, *held));

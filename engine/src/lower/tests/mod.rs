@@ -2,6 +2,7 @@
 
 mod build;
 mod expressions;
+mod mutants;
 mod relations;
 mod subqueries;
 mod tpch;

@@ -1,10 +1,8 @@
 //! What subqueries become: shared relations, null-safe keys, marks, groups of one row, single rows as filters.
 
 use super::build::*;
-use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use fusion_common::SqlState;
 use fusion_proto::plan::{Aggregate, CompareOp, Expr, ExprKind, Function, JoinKind, Plan, Rel};
-use std::sync::Arc;
 
 /// (id, k), with a NULL and a duplicate in k.
 fn left() -> Table {
@@ -66,7 +64,6 @@ fn a_shared_relation_is_counted_in_the_pool() {
     let rows: Vec<String> = (0..20_000).map(|row| format!("{row}|{row}")).collect();
     let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
     let big = table("big", &[("id", INT4), ("k", INT4)], &rows);
-    let limited = |bytes| Arc::new(RuntimeEnvBuilder::new().with_memory_limit(bytes, 1.0).build().unwrap());
     let root = project(shared(0), vec![l(0)]);
     let plan = with_shared(plan(&[&big], root, &[INT4]), vec![scan(0)]);
     assert_eq!(run_within(limited(1 << 20), &[&big], &plan, &[]).unwrap().0.len(), 20_000);
