@@ -120,6 +120,10 @@ fn one_to_sql(error: &(dyn StdError + 'static)) -> Option<SqlError> {
 
 /// All that DataFusion reads and writes is what it spills.
 fn spill_error(io: &std::io::Error) -> SqlError {
+    // What writes its files wraps what the system said.
+    if let Some(DataFusionError::IoError(inner)) = io.get_ref().and_then(|inner| inner.downcast_ref()) {
+        return spill_error(inner);
+    }
     // What its disk manager says at the limit; there is no kind for it.
     if io.to_string().contains("exceeded the allowable limit") {
         return SqlError::new(
@@ -191,6 +195,8 @@ mod tests {
         let io = |kind| std::io::Error::from(kind);
         assert_eq!(state(DataFusionError::IoError(io(ErrorKind::StorageFull))), SqlState::DISK_FULL);
         assert_eq!(state(DataFusionError::IoError(io(ErrorKind::PermissionDenied))), SqlState::IO_ERROR);
+        let written = std::io::Error::other(DataFusionError::IoError(io(ErrorKind::StorageFull)));
+        assert_eq!(state(ArrowError::IoError("x".into(), written).into()), SqlState::DISK_FULL);
         let limit = std::io::Error::other("it has exceeded the allowable limit of 1 KB");
         let wrapped = DataFusionError::from(ArrowError::IoError("x".into(), limit));
         assert_eq!(state(wrapped), SqlState::CONFIGURATION_LIMIT_EXCEEDED);
