@@ -6,6 +6,7 @@
 use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 use fusion_common::{SqlError, SqlState};
+use rustix::io::Errno;
 use std::error::Error as StdError;
 use std::io::ErrorKind;
 
@@ -131,8 +132,11 @@ fn spill_error(io: &std::io::Error) -> SqlError {
             "spilled data of the engine exceeds fusion.temp_limit",
         );
     }
-    let is_full = matches!(io.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
-    let state = if is_full { SqlState::DISK_FULL } else { SqlState::IO_ERROR };
+    let state = match io.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => SqlState::DISK_FULL,
+        _ if matches!(Errno::from_io_error(io), Some(Errno::MFILE | Errno::NFILE)) => SqlState::INSUFFICIENT_RESOURCES,
+        _ => SqlState::IO_ERROR,
+    };
     SqlError::new(state, "could not spill in the engine").with_detail(format!("{io}."))
 }
 
@@ -195,6 +199,7 @@ mod tests {
         let io = |kind| std::io::Error::from(kind);
         assert_eq!(state(DataFusionError::IoError(io(ErrorKind::StorageFull))), SqlState::DISK_FULL);
         assert_eq!(state(DataFusionError::IoError(io(ErrorKind::PermissionDenied))), SqlState::IO_ERROR);
+        assert_eq!(state(DataFusionError::IoError(Errno::MFILE.into())), SqlState::INSUFFICIENT_RESOURCES);
         let written = std::io::Error::other(DataFusionError::IoError(io(ErrorKind::StorageFull)));
         assert_eq!(state(ArrowError::IoError("x".into(), written).into()), SqlState::DISK_FULL);
         let limit = std::io::Error::other("it has exceeded the allowable limit of 1 KB");

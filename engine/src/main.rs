@@ -11,7 +11,7 @@ use fusion_engine::fault;
 use fusion_engine::log::{self, Level};
 use fusion_engine::resident::Allocator;
 use fusion_engine::server::{Config, Server};
-use rustix::process::Signal;
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 use std::ffi::{c_int, c_long};
 use std::io::Read;
 use std::os::fd::{AsFd, RawFd};
@@ -43,6 +43,7 @@ fn main() -> ExitCode {
 fn run(config: Config) -> fusion_engine::Result<()> {
     end_with_supervisor();
     offer_to_be_killed();
+    raise_descriptor_limit();
     let text = format!(
         "engine {} started, {} threads, {} MB for queries, of these {} MB for the column cache, socket {}",
         env!("CARGO_PKG_VERSION"),
@@ -135,6 +136,15 @@ fn offer_to_be_killed() {
     const SCORE: &str = "500";
     if let Err(error) = std::fs::write("/proc/self/oom_score_adj", SCORE) {
         log::line(Level::Warning, &format!("could not set oom_score_adj: {error}"));
+    }
+}
+
+/// Lets the process open as many files as it may: a query that spills has tens of them, and each session a socket and a segment.
+fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let all = Rlimit { current: limit.maximum, ..limit };
+    if let Err(error) = setrlimit(Resource::Nofile, all) {
+        log::line(Level::Warning, &format!("could not raise the limit of open files: {error}"));
     }
 }
 

@@ -21,7 +21,7 @@ use std::fs::{self, DirBuilder, Permissions};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::runtime::{Builder, Runtime};
 
@@ -31,6 +31,8 @@ const SOCKET_THREADS: usize = 1;
 const QUERY_STACK: usize = 16 << 20;
 /// Queries that run at a time, per partition: enough to keep the threads busy while some wait for their backends.
 const QUERIES_PER_THREAD: usize = 8;
+/// How long no query has run when memory goes back to the system.
+const IDLE: Duration = Duration::from_secs(10);
 /// Pause after `accept` failed (out of descriptors).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Sessions of one engine, unless configured otherwise.
@@ -241,25 +243,25 @@ fn listen(path: &Path) -> Result<UnixListener> {
     Ok(listener)
 }
 
-/// Looks at the process's memory: often while queries run, and now and then when it idles. When it comes to idle, its threads give back what they have freed.
+/// Looks at the process's memory: often while queries run, and now and then when it idles. After [`IDLE`] its threads give back what they have freed; sooner, the next
+/// query would have to take it again.
 async fn look(engine: Arc<Engine>) {
     const IDLE_LOOKS: u32 = 20;
     let mut interval = tokio::time::interval(resident::INTERVAL);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut has_idled = true;
+    let (mut last_query, mut has_more) = (Instant::now(), false);
     loop {
-        let mut idles = true;
         for _ in 0..IDLE_LOOKS {
             interval.tick().await;
-            idles = engine.counters.queries.get() == 0;
-            if !idles {
+            if engine.counters.queries.get() > 0 {
+                (last_query, has_more) = (Instant::now(), true);
                 break;
             }
         }
-        if idles && !has_idled {
+        if has_more && last_query.elapsed() >= IDLE {
             engine.give_back();
+            has_more = false;
         }
-        has_idled = idles;
         engine.resident.look();
     }
 }

@@ -4,18 +4,23 @@
 //! allocator keeps for each thread what others have freed. What has been spilled is mostly still in the page cache, and it is written by the query's own
 //! thread anyway.
 //!
-//! Invariant: names, limit and counting are DataFusion's; nothing here writes.
+//! What cannot be written is an error for who reads it. DataFusion gives it to who writes, and a receiver of rows that are repartitioned by way of files then waits for
+//! ever for the file that was begun.
+//!
+//! Invariants: names, limit and counting are DataFusion's. A file of which something could not be written gives no more rows, but an error.
 
+use crate::error::{Error, external};
 use bytes::Bytes;
-use datafusion::error::Result;
+use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::disk_manager::{DiskManager, DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::{SpillFile, SpillWriter, TempFileFactory};
 use futures::{Stream, stream};
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Bytes that are read at a time.
 const CHUNK: usize = 64 << 10;
@@ -38,13 +43,73 @@ impl SpillFiles {
 
 impl TempFileFactory for SpillFiles {
     fn create_temp_file(&self, description: &str) -> Result<Arc<dyn SpillFile>> {
-        Ok(Arc::new(ReadHere { file: self.disk.create_tmp_file(description)? }))
+        Ok(Arc::new(ReadHere { file: self.disk.create_tmp_file(description)?, failure: Arc::default() }))
     }
 }
 
 /// A file that is read on the thread that polls.
 struct ReadHere {
     file: Arc<dyn SpillFile>,
+    failure: Arc<Failure>,
+}
+
+/// Why a file could not be written, if it could not.
+#[derive(Default)]
+struct Failure {
+    has_failed: AtomicBool,
+    error: Mutex<Option<DataFusionError>>,
+}
+
+impl Failure {
+    fn set(&self, error: DataFusionError) {
+        *self.error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+        self.has_failed.store(true, Ordering::Release);
+    }
+
+    /// An error if there has been one.
+    fn check(&self) -> Result<()> {
+        if !self.has_failed.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let error = self.error.lock().unwrap_or_else(PoisonError::into_inner).take();
+        Err(error.unwrap_or_else(|| DataFusionError::IoError(io::Error::other("a spill file was not written"))))
+    }
+}
+
+/// Keeps what goes wrong for who reads; None: it has.
+struct Writer {
+    writer: Option<Box<dyn SpillWriter>>,
+    failure: Arc<Failure>,
+}
+
+impl Writer {
+    fn attempt(&mut self, act: impl FnOnce(&mut dyn SpillWriter) -> Result<()>) {
+        if let Some(writer) = &mut self.writer
+            && let Err(error) = act(writer.as_mut())
+        {
+            self.failure.set(error);
+            self.writer = None;
+        }
+    }
+}
+
+impl Write for Writer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.attempt(|writer| Ok(writer.write_all(bytes)?));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.attempt(|writer| Ok(writer.flush()?));
+        Ok(())
+    }
+}
+
+impl SpillWriter for Writer {
+    fn finish(&mut self) -> Result<()> {
+        self.attempt(|writer| writer.finish());
+        Ok(())
+    }
 }
 
 impl SpillFile for ReadHere {
@@ -57,19 +122,25 @@ impl SpillFile for ReadHere {
     }
 
     fn read_stream(&self) -> Result<Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>> {
-        match self.path() {
-            Some(path) => Ok(Box::pin(stream::iter(Chunks::Closed(path.to_owned())))),
-            None => self.file.read_stream(),
-        }
+        let path = self.path().ok_or_else(|| external(Error::internal("a spill file without a path")))?;
+        let chunks = Chunks { source: Source::Closed(path.to_owned()), failure: Arc::clone(&self.failure) };
+        Ok(Box::pin(stream::iter(chunks)))
     }
 
     fn open_writer(&self) -> Result<Box<dyn SpillWriter>> {
-        self.file.open_writer()
+        let writer = self.file.open_writer().map_err(|error| self.failure.set(error)).ok();
+        Ok(Box::new(Writer { writer, failure: Arc::clone(&self.failure) }))
     }
 }
 
-/// The chunks of a file, which is opened when the first one is wanted.
-enum Chunks {
+/// The chunks of a file.
+struct Chunks {
+    source: Source,
+    failure: Arc<Failure>,
+}
+
+/// A file, which is opened when the first chunk is wanted.
+enum Source {
     Closed(PathBuf),
     Open(File),
     AtEnd,
@@ -77,13 +148,16 @@ enum Chunks {
 
 impl Chunks {
     /// None at the end.
-    fn read(&mut self) -> io::Result<Option<Bytes>> {
-        if let Self::Closed(path) = self {
-            *self = Self::Open(File::open(path)?);
+    fn read(&mut self) -> Result<Option<Bytes>> {
+        self.failure.check()?;
+        if let Source::Closed(path) = &self.source {
+            self.source = Source::Open(File::open(path)?);
         }
-        let Self::Open(file) = self else { return Ok(None) };
+        let Source::Open(file) = &mut self.source else { return Ok(None) };
         let mut chunk = Vec::with_capacity(CHUNK);
         let read = file.take(CHUNK as u64).read_to_end(&mut chunk)?;
+        // What is missing at the end may have failed meanwhile.
+        self.failure.check()?;
         Ok((read > 0).then(|| chunk.into()))
     }
 }
@@ -94,17 +168,16 @@ impl Iterator for Chunks {
     fn next(&mut self) -> Option<Self::Item> {
         let chunk = self.read();
         if !matches!(chunk, Ok(Some(_))) {
-            *self = Self::AtEnd;
+            self.source = Source::AtEnd;
         }
-        chunk.map_err(Into::into).transpose()
+        chunk.transpose()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use futures::{TryStreamExt, executor::block_on};
-    use std::io::Write;
+    use futures::{StreamExt, TryStreamExt, executor::block_on};
 
     #[test]
     fn what_was_written_is_read() {
@@ -120,14 +193,22 @@ mod tests {
         assert_eq!(chunks.iter().map(Bytes::len).collect::<Vec<_>>(), [CHUNK, CHUNK, 1]);
         assert_eq!(chunks.concat(), written);
         assert_eq!((file.size(), files.disk.used_disk_space()), (Some(written.len() as u64), written.len() as u64));
-        // Beyond the limit.
-        assert!(file.open_writer().unwrap().write_all(&vec![0; 1 << 20]).is_err());
         // Gone from disk.
         std::fs::remove_file(file.path().unwrap()).unwrap();
         assert!(read(&file).is_err());
         drop(file);
         assert_eq!(files.disk.used_disk_space(), 0);
-        drop(files);
+        // Beyond the limit.
+        let file = files.create_temp_file("test").unwrap();
+        let mut writer = file.open_writer().unwrap();
+        writer.write_all(&written).unwrap();
+        let mut reader = file.read_stream().unwrap();
+        assert_eq!(block_on(reader.next()).unwrap().unwrap().len(), CHUNK);
+        writer.write_all(&vec![0; 1 << 20]).unwrap();
+        writer.finish().unwrap();
+        assert!(block_on(reader.next()).unwrap().unwrap_err().to_string().contains("allowable limit"));
+        assert!(read(&file).is_err());
+        drop((reader, writer, file, files));
         std::fs::remove_dir_all(folder).unwrap();
     }
 }

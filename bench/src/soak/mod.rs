@@ -53,7 +53,7 @@ const MOST_PERCENT: i64 = 115;
 const LEAST_PERCENT: i64 = 60;
 /// How much more memory it may have at the end than after the warm-up, of its limit.
 const GROWTH_PERCENT: i64 = 10;
-/// How long an engine that idles may take to give memory back.
+/// How long an engine may take to give back what was cached.
 const REST: Duration = Duration::from_secs(3);
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(10);

@@ -29,6 +29,7 @@ mod push_down;
 mod whole_order;
 
 use cancel::CancelFlag;
+use datafusion::common::config::ConfigNonZeroUsize;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::context::SessionState;
 use datafusion::execution::memory_pool::MemoryLimit;
@@ -55,6 +56,11 @@ const COLLECT_BYTES: usize = 256 << 20;
 /// where the probed keys are. (TPC-H Q4: half of its time was looking up 57,000 orders among 6 million keys.)
 const MIN_KEY_DENSITY: f64 = 0.008;
 
+/// Bytes from which on what is repartitioned goes to the next file: each batch has its own. With files of several batches, senders open as many as there are senders at a
+/// time, and a receiver that has read all of the first waits for more of it while the senders wait for the receiver to take what is in the others: the query
+/// hangs (DataFusion 55).
+const ONE_BATCH_A_FILE: usize = 1;
+
 /// What a partition that sorts keeps for merging what it has spilled: one part in so many of all memory, if that is less than DataFusion's default.
 const MERGE_PART: usize = 64;
 
@@ -70,6 +76,9 @@ pub fn session_state(config: SessionConfig, runtime: Arc<RuntimeEnv>, cancel: &C
     if let MemoryLimit::Finite(limit) = runtime.memory_pool.memory_limit() {
         let merge = limit / MERGE_PART;
         options.execution.sort_spill_reservation_bytes = options.execution.sort_spill_reservation_bytes.min(merge);
+    }
+    if let Ok(bytes) = ConfigNonZeroUsize::try_new(ONE_BATCH_A_FILE) {
+        options.execution.max_spill_file_size_bytes = bytes;
     }
     // `x IS TRUE` is planned as a comparison, which may be NULL as far as types say, though the logical plan knows better.
     options.execution.skip_physical_aggregate_schema_check = true;
@@ -102,6 +111,42 @@ pub fn session_state(config: SessionConfig, runtime: Arc<RuntimeEnv>, cancel: &C
 #[cfg(test)]
 mod tests {
     use super::*;
+    use datafusion::arrow::array::Int64Array;
+    use datafusion::arrow::record_batch::RecordBatch;
+    use datafusion::datasource::memory::MemorySourceConfig;
+    use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+    use datafusion::physical_expr::expressions::col;
+    use datafusion::physical_plan::repartition::RepartitionExec;
+    use datafusion::physical_plan::{ExecutionPlan, Partitioning};
+    use futures::TryStreamExt;
+    use std::time::Duration;
+
+    /// Two senders, two receivers, and no memory.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn what_is_repartitioned_through_files_arrives() {
+        const BATCHES: usize = 60;
+        const ROWS: i64 = 16;
+        let numbers: Arc<dyn datafusion::arrow::array::Array> = Arc::new(Int64Array::from_iter_values(0..ROWS));
+        let batch = RecordBatch::try_from_iter([("n", numbers)]).unwrap();
+        for _ in 0..40 {
+            let runtime = RuntimeEnvBuilder::new().with_memory_limit(1, 1.0).build_arc().unwrap();
+            let state = session_state(SessionConfig::new().with_batch_size(8), runtime, &CancelFlag::default());
+            let inputs = vec![vec![batch.clone(); BATCHES]; 2];
+            let source = MemorySourceConfig::try_new_exec(&inputs, batch.schema(), None).unwrap();
+            let by_number = Partitioning::Hash(vec![col("n", &batch.schema()).unwrap()], 2);
+            let plan = Arc::new(RepartitionExec::try_new(source, by_number).unwrap());
+            let receivers = [0, 1].map(|partition| {
+                let stream = plan.execute(partition, state.task_ctx()).unwrap();
+                tokio::spawn(stream.try_fold(0, |rows, batch| async move { Ok(rows + batch.num_rows()) }))
+            });
+            let mut rows = 0;
+            for receiver in receivers {
+                let received = tokio::time::timeout(Duration::from_secs(20), receiver).await;
+                rows += received.expect("it hangs").unwrap().unwrap();
+            }
+            assert_eq!(rows, 2 * BATCHES * ROWS as usize);
+        }
+    }
 
     #[test]
     fn rules_that_are_left_out_exist() {
