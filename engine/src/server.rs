@@ -143,6 +143,7 @@ impl Server {
             let resident = Arc::clone(&resident);
             Builder::new_multi_thread()
                 .worker_threads(config.threads.max(1))
+                // Nothing of a query is to block (see `crate::spill`); if something does, not in hundreds of threads.
                 .max_blocking_threads(config.threads.max(1))
                 .thread_name("query")
                 .thread_stack_size(QUERY_STACK)
