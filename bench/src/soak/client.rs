@@ -204,15 +204,23 @@ fn half(soak: &Soak, client: &mut Client, sql: &str) -> Compared {
 /// In the engine, for some milliseconds.
 fn cut(soak: &Soak, client: &mut Client, sql: &str, ms: usize) -> Compared {
     client.query(&format!("BEGIN; SET LOCAL search_path = chaos_fast; SET LOCAL statement_timeout = '{ms}ms'"))?;
-    // The end of a query that was quick enough may itself take too long; what comes then has no timeout.
-    for sql in [sql, "ROLLBACK"] {
-        match client.query(sql) {
-            Ok(_) => {}
-            Err(Error::Server { sqlstate, .. }) if sqlstate == CANCELED => count(&soak.counts.cut),
-            Err(error) => return Err(error),
-        }
+    if is_cut(client.query(sql))? {
+        count(&soak.counts.cut);
     }
-    client.query("ROLLBACK").map(|_| None)
+    // The end of a query that was quick enough may itself take too long; what comes then has no timeout.
+    if is_cut(client.query("ROLLBACK"))? {
+        client.query("ROLLBACK")?;
+    }
+    Ok(None)
+}
+
+/// Whether a timeout has ended a statement.
+fn is_cut(result: Result<Answer>) -> Result<bool> {
+    match result {
+        Ok(_) => Ok(false),
+        Err(Error::Server { sqlstate, .. }) if sqlstate == CANCELED => Ok(true),
+        Err(error) => Err(error),
+    }
 }
 
 /// An error on both sides.

@@ -40,8 +40,10 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 /// Rows too wide for a frame that wait for the socket, per session.
 pub const MAX_QUEUED_WIDE_ROWS: usize = 2;
 
-/// How long a session idles before its segment's memory goes back to the system, and how long where memory is scarce.
-const REST: [Duration; 2] = [Duration::from_millis(500), Duration::from_millis(50)];
+/// How long a session idles before its segment's memory goes back to the system.
+const REST: Duration = Duration::from_millis(500);
+/// The same where the process is near its limit.
+const REST_NEAR_LIMIT: Duration = Duration::from_millis(50);
 
 /// Page images that fit in a frame: how many frames a range needs at least.
 const IMAGES_PER_FRAME: u32 = 32;
@@ -261,7 +263,7 @@ impl Session {
         loop {
             self.rests.notified().await;
             let ended = self.state().ended;
-            tokio::time::sleep(REST[usize::from(self.engine.resident.is_near())]).await;
+            tokio::time::sleep(if self.engine.resident.is_near() { REST_NEAR_LIMIT } else { REST }).await;
             let mut state = self.state();
             if state.book.rests()
                 && state.ended == ended

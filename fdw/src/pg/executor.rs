@@ -136,10 +136,7 @@ pub unsafe fn check_row_security(stmt: *mut pg_sys::PlannedStmt) {
             #[cfg(feature = "pg15")]
             let check_as = ((*rte).requiredPerms != 0).then_some((*rte).checkAsUser);
             #[cfg(not(feature = "pg15"))]
-            let check_as = (*rte).perminfoindex.checked_sub(1).and_then(|index| {
-                let infos = pgrx::PgList::<pg_sys::RTEPermissionInfo>::from_pg((*stmt).permInfos);
-                infos.get_ptr(index as usize).map(|info| (*info).checkAsUser)
-            });
+            let check_as = super::planner::perm_info_in((*stmt).permInfos, rte).map(|info| (*info).checkAsUser);
             if let Some(check_as) = check_as {
                 pg_sys::check_enable_rls((*rte).relid, check_as, false);
             }

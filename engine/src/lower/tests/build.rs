@@ -299,9 +299,7 @@ pub fn run_within(
         let mut rows = Vec::new();
         for batch in collect(physical, state.task_ctx()).await.map_err(error)? {
             for (column, held) in batch.columns().iter().zip(&output) {
-                if *column.data_type() != arrow_type(*held) {
-                    return Err(SqlError::internal(format!("{held:?} as {}: {text}", column.data_type())));
-                }
+                assert_eq!(*column.data_type(), arrow_type(*held), "{text}");
             }
             rows.extend((0..batch.num_rows()).map(|row| {
                 let shown = batch.columns().iter().zip(&output).map(|(column, held)| show(column, row, *held));

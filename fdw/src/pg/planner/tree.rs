@@ -100,10 +100,23 @@ pub(super) unsafe fn perm_info(
     query: *const pg_sys::Query,
     rte: *const pg_sys::RangeTblEntry,
 ) -> Option<*mut pg_sys::RTEPermissionInfo> {
-    // SAFETY: perminfoindex counts the entries of rteperminfos from 1; 0 is none.
+    // SAFETY: as the caller's.
+    unsafe { perm_info_in((*query).rteperminfos, rte) }
+}
+
+/// The entry of a query's or a planned statement's permission infos that belongs to one of its range table.
+///
+/// # Safety
+/// `infos` and `rte` are of one query, or of one statement.
+#[cfg(not(feature = "pg15"))]
+pub unsafe fn perm_info_in(
+    infos: *mut pg_sys::List,
+    rte: *const pg_sys::RangeTblEntry,
+) -> Option<*mut pg_sys::RTEPermissionInfo> {
+    // SAFETY: perminfoindex counts the entries from 1; 0 is none.
     unsafe {
         let index = ((*rte).perminfoindex as usize).checked_sub(1)?;
-        pgrx::PgList::from_pg((*query).rteperminfos).get_ptr(index)
+        pgrx::PgList::from_pg(infos).get_ptr(index)
     }
 }
 
