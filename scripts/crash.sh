@@ -60,13 +60,13 @@ SQL
 # The steps, PHASE-ENDING. What the phases are: crash_begin; those at a stage of the engine lean on fusion.fault.
 crash_steps() {
     local phase ending
-    for phase in at_parse at_bind at_optimize at_translate at_begin at_exec at_end connecting unanswered waiting feeding computing joining sorting grouping; do
+    for phase in at_parse at_bind at_optimize at_translate at_begin at_exec at_end connecting unanswered waiting feeding computing joining sorting grouping windowing; do
         printf '%s-cancel\n' $phase
     done
-    for phase in at_end connecting unanswered waiting feeding computing joining sorting grouping; do
+    for phase in at_end connecting unanswered waiting feeding computing joining sorting grouping windowing; do
         printf '%s-statement_timeout\n' $phase
     done
-    for phase in at_parse at_optimize at_end connecting unanswered waiting feeding computing joining sorting grouping cursor stuck; do
+    for phase in at_parse at_optimize at_end connecting unanswered waiting feeding computing joining sorting grouping windowing cursor stuck; do
         printf '%s-terminate\n' $phase
     done
     for phase in connecting unanswered waiting feeding computing sorting cursor stuck; do
@@ -135,8 +135,9 @@ crash_begin() {
         # Rows of equal keys by the hundred million, none of which fulfils the rest of the condition.
         joining) query='SELECT count(*) FROM fast.big a JOIN fast.big b ON a.k = b.k JOIN fast.big c ON b.k = c.k WHERE a.id + b.id + c.id < 0' ;;
         sorting) query='SELECT max(x) FROM (SELECT a.id * 20000::bigint + b.id AS x FROM fast.big a, fast.big b ORDER BY b.id, a.k OFFSET 100) s' ;;
-        # Not more groups: a hash table of tens of millions takes hundreds of milliseconds to grow, in one piece.
-        grouping) query='SELECT count(*) FROM (SELECT (a.id * 20000::bigint + b.id) % 2000000 AS x, count(*) FROM fast.big a, fast.big b GROUP BY 1) s' ;;
+        grouping) query='SELECT count(*) FROM (SELECT a.id * 20000::bigint + b.id AS x, count(*) FROM fast.big a, fast.big b GROUP BY 1) s' ;;
+        # One partition, whose rows are collected first.
+        windowing) query='SELECT max(x) FROM (SELECT sum(a.id) OVER () AS x FROM fast.big a, fast.big b WHERE b.id <= 300) s' ;;
         # Idle in a transaction, with a result that is read in part.
         cursor)
             before=(BEGIN 'DECLARE c NO SCROLL CURSOR FOR SELECT id, repeat(t, 3) FROM fast.paged')

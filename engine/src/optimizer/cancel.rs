@@ -1,9 +1,11 @@
 //! Cancellation of what computes for long without awaiting anything. An aborted task stops at its next await that has to wait, and operators whose
 //! input is always ready come to none: a join makes a thousand batches of one, a sort takes in what a join makes.
 //!
-//! So every operator's batches pass a look at the flag ([`WatchedExec`]), where the query also lets others have its thread from time to time; and so does the condition of each join, which is evaluated many times
-//! before a batch comes of it, if one ever does. What an operator does with its rows between two batches goes by memory: the query's pool
-//! gives none to a cancelled query.
+//! So every operator's batches pass a look at the flag ([`WatchedExec`]), where the query also lets others have its thread from time to time; and so do the condition of each join, which is evaluated many times
+//! before a batch comes of it, if one ever does, the keys of what it puts into a hash table, and the keys of each sort, which makes a task of each batch to sort:
+//! hundreds, for which an aborted one waits.
+//! What an operator does with its rows between two batches goes by memory: the query's pool
+//! gives none to a cancelled query. Functions of our own that go through a whole partition at once look from row to row ([`check_at`]).
 //!
 //! Invariant: what is watched gives what it would give by itself, or the error of a cancelled query, and is itself to whoever looks at the plan.
 
@@ -15,16 +17,18 @@ use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::ColumnarValue;
-use datafusion::physical_expr::{OrderingRequirements, PhysicalExpr};
+use datafusion::physical_expr::{LexOrdering, OrderingRequirements, PhysicalExpr, PhysicalSortExpr};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
 use datafusion::physical_plan::joins::utils::JoinFilter;
 use datafusion::physical_plan::joins::{HashJoinExec, NestedLoopJoinExec, NestedLoopJoinExecBuilder};
 use datafusion::physical_plan::metrics::MetricsSet;
+use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, InputDistributionRequirements, PlanProperties,
 };
 use futures::Stream;
+use std::cell::RefCell;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::pin::Pin;
@@ -49,6 +53,41 @@ impl CancelFlag {
     }
 }
 
+thread_local! {
+    /// The flag of the query that this thread computes, in a watched operator.
+    static CURRENT: RefCell<Option<CancelFlag>> = const { RefCell::new(None) };
+}
+
+/// While it lives the thread computes a query; also a panic ends that.
+struct Computing;
+
+impl Computing {
+    /// None for an operator below one that has begun: they are of one query.
+    fn begin(flag: &CancelFlag) -> Option<Self> {
+        CURRENT.with_borrow_mut(|current| {
+            current.is_none().then(|| {
+                *current = Some(flag.clone());
+                Self
+            })
+        })
+    }
+}
+
+impl Drop for Computing {
+    fn drop(&mut self) {
+        CURRENT.set(None);
+    }
+}
+
+/// 57014 once the query that this thread computes is cancelled, at every so many rows: for loops through what has any number of them.
+pub fn check_at(row: usize) -> Result<()> {
+    const STEP: usize = 8192;
+    if !row.is_multiple_of(STEP) {
+        return Ok(());
+    }
+    CURRENT.with_borrow(|flag| flag.as_ref().map_or(Ok(()), CancelFlag::check)).map_err(external)
+}
+
 /// The last physical rule: has all operators watch the flag, but for scans, which do so themselves.
 #[derive(Debug)]
 pub struct Watch(pub CancelFlag);
@@ -59,8 +98,7 @@ impl PhysicalOptimizerRule for Watch {
             if plan.children().is_empty() {
                 return Ok(Transformed::no(plan));
             }
-            let inner = self.watch_condition(&plan)?.unwrap_or(plan);
-            Ok(Transformed::yes(Arc::new(WatchedExec { inner, flag: self.0.clone() }) as Arc<dyn ExecutionPlan>))
+            Ok(Transformed::yes(WatchedExec::watch(plan, &self.0)? as Arc<dyn ExecutionPlan>))
         })
         .data()
     }
@@ -74,37 +112,58 @@ impl PhysicalOptimizerRule for Watch {
     }
 }
 
-impl Watch {
-    /// A join whose condition looks at the flag; None for what has none.
-    fn watch_condition(&self, plan: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionPlan>>> {
-        let watched = |filter: &JoinFilter| {
-            let expression = Watched { inner: Arc::clone(filter.expression()), flag: self.0.clone() };
-            JoinFilter::new(Arc::new(expression), filter.column_indices().to_vec(), Arc::clone(filter.schema()))
-        };
-        if let Some(join) = plan.downcast_ref::<NestedLoopJoinExec>()
-            && let Some(filter) = join.filter()
-        {
-            let watching =
-                NestedLoopJoinExecBuilder::new(Arc::clone(join.left()), Arc::clone(join.right()), *join.join_type())
-                    .with_filter(Some(watched(filter)))
-                    .with_projection_ref(join.projection().clone())
-                    .build()?;
-            return Ok(Some(Arc::new(watching)));
-        }
-        if let Some(join) = plan.downcast_ref::<HashJoinExec>()
-            && let Some(filter) = join.filter()
-        {
-            return join.builder().with_filter(Some(watched(filter))).build_exec().map(Some);
-        }
-        Ok(None)
+/// A join whose condition looks at the flag, and the keys of what it builds a table of, or a sort whose keys do; None for what has none. A top-k sort keeps few rows, and its keys are with the scans already.
+fn watch_expressions(plan: &Arc<dyn ExecutionPlan>, flag: &CancelFlag) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+    let watched = |inner: &Arc<dyn PhysicalExpr>| Arc::new(Watched { inner: Arc::clone(inner), flag: flag.clone() });
+    let condition = |filter: &JoinFilter| {
+        let (expression, columns) = (watched(filter.expression()), filter.column_indices().to_vec());
+        JoinFilter::new(expression, columns, Arc::clone(filter.schema()))
+    };
+    if let Some(join) = plan.downcast_ref::<NestedLoopJoinExec>()
+        && let Some(filter) = join.filter()
+    {
+        let watching =
+            NestedLoopJoinExecBuilder::new(Arc::clone(join.left()), Arc::clone(join.right()), *join.join_type())
+                .with_filter(Some(condition(filter)))
+                .with_projection_ref(join.projection().clone())
+                .build()?;
+        return Ok(Some(Arc::new(watching)));
     }
+    if let Some(join) = plan.downcast_ref::<HashJoinExec>() {
+        // The keys of the build side: they are evaluated for each of its batches, when all of them are there.
+        let on = join.on().iter().map(|(left, right)| (watched(left) as Arc<dyn PhysicalExpr>, Arc::clone(right)));
+        let watching = join.builder().with_on(on.collect()).with_filter(join.filter().map(condition));
+        return watching.build_exec().map(Some);
+    }
+    if let Some(sort) = plan.downcast_ref::<SortExec>()
+        && sort.fetch().is_none()
+    {
+        let keys = sort.expr().iter().map(|key| PhysicalSortExpr::new(watched(&key.expr), key.options));
+        let watching = LexOrdering::new(keys).map(|keys| {
+            let sort =
+                SortExec::new(keys, Arc::clone(sort.input())).with_preserve_partitioning(sort.preserve_partitioning());
+            Arc::new(sort) as Arc<dyn ExecutionPlan>
+        });
+        return Ok(watching);
+    }
+    Ok(None)
 }
 
 /// An operator whose next batch comes only while the query is not cancelled.
 #[derive(Debug)]
 struct WatchedExec {
+    /// What the plan says of it.
     inner: Arc<dyn ExecutionPlan>,
+    /// What runs: the same, but that its expressions look at the flag, too.
+    running: Arc<dyn ExecutionPlan>,
     flag: CancelFlag,
+}
+
+impl WatchedExec {
+    fn watch(inner: Arc<dyn ExecutionPlan>, flag: &CancelFlag) -> Result<Arc<Self>> {
+        let running = watch_expressions(&inner, flag)?.unwrap_or_else(|| Arc::clone(&inner));
+        Ok(Arc::new(Self { inner, running, flag: flag.clone() }))
+    }
 }
 
 impl DisplayAs for WatchedExec {
@@ -158,8 +217,7 @@ impl ExecutionPlan for WatchedExec {
         children: Vec<Arc<dyn ExecutionPlan>>,
         options: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let inner = Arc::clone(&self.inner).replace_children(children, options)?;
-        Ok(Arc::new(Self { inner, flag: self.flag.clone() }))
+        Ok(Self::watch(Arc::clone(&self.inner).replace_children(children, options)?, &self.flag)?)
     }
 
     fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
@@ -167,17 +225,16 @@ impl ExecutionPlan for WatchedExec {
     }
 
     fn reset_state(self: Arc<Self>) -> Result<Arc<dyn ExecutionPlan>> {
-        let inner = Arc::clone(&self.inner).reset_state()?;
-        Ok(Arc::new(Self { inner, flag: self.flag.clone() }))
+        Ok(Self::watch(Arc::clone(&self.inner).reset_state()?, &self.flag)?)
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let batches = self.inner.execute(partition, context)?;
+        let batches = self.running.execute(partition, context)?;
         Ok(Box::pin(WatchedStream { batches, flag: self.flag.clone(), since: None }))
     }
 
     fn metrics(&self) -> Option<MetricsSet> {
-        self.inner.metrics()
+        self.running.metrics()
     }
 
     fn fetch(&self) -> Option<usize> {
@@ -186,7 +243,7 @@ impl ExecutionPlan for WatchedExec {
 }
 
 /// How long a query may compute before it lets others have its thread.
-const SLICE: Duration = Duration::from_millis(20);
+pub const SLICE: Duration = Duration::from_millis(20);
 
 /// The batches of a watched operator.
 struct WatchedStream {
@@ -208,7 +265,9 @@ impl Stream for WatchedStream {
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
+        let computing = Computing::begin(&self.flag);
         let batch = self.batches.as_mut().poll_next(context);
+        drop(computing);
         if batch.is_pending() {
             self.since = None;
         }
@@ -226,7 +285,7 @@ impl RecordBatchStream for WatchedStream {
     }
 }
 
-/// A condition that fails once the query is cancelled.
+/// A condition or a key that fails once the query is cancelled.
 #[derive(Debug)]
 struct Watched {
     inner: Arc<dyn PhysicalExpr>,
@@ -290,6 +349,7 @@ impl PhysicalExpr for Watched {
 mod tests {
     use super::*;
     use datafusion::arrow::array::{Array, AsArray, Int64Array};
+    use datafusion::arrow::compute::SortOptions;
     use datafusion::arrow::datatypes::Int64Type;
     use datafusion::common::JoinType;
     use datafusion::functions_aggregate::expr_fn::count;
@@ -329,6 +389,52 @@ mod tests {
         flag.set();
         let error = SqlError::from(Error::from(collect(watched.reset_state().unwrap(), context).await.unwrap_err()));
         assert_eq!(error.sqlstate, SqlState::QUERY_CANCELED);
+    }
+
+    /// What is below is not watched here: that the query is cancelled is seen by the keys alone.
+    #[tokio::test]
+    async fn keys_of_sorts_and_of_build_sides_look() {
+        let flag = CancelFlag::default();
+        let (joined, _, context) = plans(&flag, 50).await;
+        let mut found = Vec::new();
+        joined
+            .apply(|node| {
+                if let Some(join) = node.downcast_ref::<HashJoinExec>().filter(|join| join.filter().is_none()) {
+                    found.push(watch_expressions(node, &flag)?.unwrap());
+                    let key = |options| PhysicalSortExpr::new(Arc::clone(&join.on()[0].0), options);
+                    let keys = LexOrdering::new([key(SortOptions::default())]).unwrap();
+                    let sort: Arc<dyn ExecutionPlan> = Arc::new(SortExec::new(keys, Arc::clone(join.left())));
+                    found.push(watch_expressions(&sort, &flag)?.unwrap());
+                }
+                Ok(TreeNodeRecursion::Continue)
+            })
+            .unwrap();
+        assert_eq!(found.len(), 2);
+        for plan in &found {
+            let rows = collect(Arc::clone(plan), Arc::clone(&context)).await.unwrap();
+            assert!(rows.iter().map(RecordBatch::num_rows).sum::<usize>() >= 50);
+        }
+        flag.set();
+        for plan in found {
+            let error = collect(plan.reset_state().unwrap(), Arc::clone(&context)).await.unwrap_err();
+            assert_eq!(SqlError::from(Error::from(error)).sqlstate, SqlState::QUERY_CANCELED);
+        }
+    }
+
+    #[test]
+    fn a_thread_looks_at_the_flag_of_the_query_that_it_computes() {
+        let flag = CancelFlag::default();
+        flag.set();
+        check_at(0).unwrap();
+        let panic = std::panic::catch_unwind(|| {
+            let _computing = Computing::begin(&flag).unwrap();
+            assert!(Computing::begin(&CancelFlag::default()).is_none(), "an operator below another");
+            assert!(check_at(0).is_err());
+            check_at(1).unwrap();
+            std::panic::resume_unwind(Box::new(()));
+        });
+        assert!(panic.is_err());
+        check_at(0).unwrap();
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -11,6 +11,7 @@
 //! `PushDownFilter` is kept from pushing below an aggregate without groups ([`push_down`]), `ExtractEquijoinPredicate` from joins whose keys
 //! take NULLs for equal ([`equijoin`]). A top-k sort sorts by all that the merge
 //! above it compares ([`whole_order`]). Conditions stop at security barriers ([`barrier`]).
+//! What is large has more partitions than there are threads ([`partitions`]).
 //! `JoinSelection` stays, but may not exchange sides ([`join_order`] has chosen them): it only picks between one hash table for all
 //! ([`COLLECT_ROWS`]) and a table per partition.
 //!
@@ -25,6 +26,7 @@ pub mod cancel;
 mod equijoin;
 mod guard;
 pub mod join_order;
+mod partitions;
 mod push_down;
 mod whole_order;
 
@@ -35,9 +37,12 @@ use datafusion::execution::context::SessionState;
 use datafusion::execution::memory_pool::MemoryLimit;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::optimizer::Optimizer;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::SessionConfig;
 use std::sync::Arc;
+
+type Rule = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
 
 /// Physical rules of DataFusion that are not exact here.
 const LEFT_OUT: [&str; 1] = ["aggregate_statistics"];
@@ -73,10 +78,12 @@ pub fn session_state(config: SessionConfig, runtime: Arc<RuntimeEnv>, cancel: &C
     options.optimizer.hash_join_single_partition_threshold_rows = COLLECT_ROWS;
     options.optimizer.hash_join_single_partition_threshold = COLLECT_BYTES;
     options.execution.perfect_hash_join_min_key_density = MIN_KEY_DENSITY;
-    if let MemoryLimit::Finite(limit) = runtime.memory_pool.memory_limit() {
-        let merge = limit / MERGE_PART;
-        options.execution.sort_spill_reservation_bytes = options.execution.sort_spill_reservation_bytes.min(merge);
-    }
+    let limit = match runtime.memory_pool.memory_limit() {
+        MemoryLimit::Finite(limit) => limit,
+        _ => usize::MAX,
+    };
+    let merge = limit / MERGE_PART;
+    options.execution.sort_spill_reservation_bytes = options.execution.sort_spill_reservation_bytes.min(merge);
     if let Ok(bytes) = ConfigNonZeroUsize::try_new(ONE_BATCH_A_FILE) {
         options.execution.max_spill_file_size_bytes = bytes;
     }
@@ -84,8 +91,11 @@ pub fn session_state(config: SessionConfig, runtime: Arc<RuntimeEnv>, cancel: &C
     options.execution.skip_physical_aggregate_schema_check = true;
     let mut rules = PhysicalOptimizer::default().rules;
     rules.retain(|rule| !LEFT_OUT.contains(&rule.name()));
-    let place = rules.iter().position(|rule| rule.name() == whole_order::BEFORE).unwrap_or(rules.len());
-    rules.insert(place, Arc::new(whole_order::WholeOrder));
+    let place = |rules: &[_], name| rules.iter().position(|rule: &Rule| rule.name() == name);
+    let after = place(&rules, partitions::AFTER).map_or(rules.len(), |place| place + 1);
+    rules.insert(after, Arc::new(partitions::Partitions::new(limit)));
+    let before = place(&rules, whole_order::BEFORE).unwrap_or(rules.len());
+    rules.insert(before, Arc::new(whole_order::WholeOrder));
     rules.push(Arc::new(account::AccountWindows));
     rules.push(Arc::new(cancel::Watch(cancel.clone())));
     let mut logical_rules = Optimizer::default().rules;
@@ -154,7 +164,9 @@ mod tests {
         for name in LEFT_OUT {
             assert!(rules.iter().any(|rule| rule.name() == name), "{name}");
         }
-        assert!(rules.iter().any(|rule| rule.name() == whole_order::BEFORE));
+        for name in [whole_order::BEFORE, partitions::AFTER] {
+            assert!(rules.iter().any(|rule| rule.name() == name), "{name}");
+        }
         let rules = Optimizer::default().rules;
         for name in LEFT_OUT_LOGICAL.into_iter().chain([push_down::NAME, equijoin::NAME]) {
             assert!(rules.iter().any(|rule| rule.name() == name), "{name}");

@@ -17,6 +17,7 @@ use super::filter::{FilteredDecoder, PageRows};
 use super::{ChunkQueue, HeapScanExec, PageBytes, RangeEvent, RangeRequest, Shared, WideTuple, protocol};
 use crate::cache::dictionary;
 use crate::error::{Error, Result, external};
+use crate::optimizer::cancel::SLICE;
 use arrow::array::{RecordBatch, RecordBatchOptions};
 use datafusion::arrow::array::BooleanArray;
 use datafusion::arrow::compute::filter_record_batch;
@@ -154,8 +155,8 @@ impl ScanStream {
         }
     }
 
-    /// Keeps the read-ahead full. Returns early with rows when a chunk is proven.
-    fn ask(&mut self) -> Result<()> {
+    /// Keeps the read-ahead full. Returns early with rows when a chunk is proven, and where rows of proven chunks pass no predicate, a [`SLICE`] after `since`.
+    fn ask(&mut self, since: Instant) -> Result<()> {
         if self.ranges.len() > ENOUGH_RANGES {
             return Ok(());
         }
@@ -165,7 +166,8 @@ impl ScanStream {
             asked.push(RangeRequest { first_block, count, wanted: Vec::new() });
             builds.push(None);
         }
-        while self.ranges.len() + asked.len() < self.read_ahead && !self.rows.has_batch() {
+        while self.ranges.len() + asked.len() < self.read_ahead && !self.rows.has_batch() && since.elapsed() < SLICE {
+            self.shared.source.check_canceled()?;
             let Some((first_block, count)) = self.queue.take() else {
                 break;
             };
@@ -340,9 +342,10 @@ impl ScanStream {
     }
 
     fn poll_batch(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<RecordBatch>>> {
-        // A task that is aborted goes on until it next waits, which one that finds everything in the cache may not do for long.
-        self.shared.source.check_canceled()?;
+        let since = Instant::now();
         loop {
+            // A task that is aborted goes on until it next waits, which one that finds everything in the cache may not do for long.
+            self.shared.source.check_canceled()?;
             if self.remaining == 0 {
                 return Poll::Ready(Ok(None));
             }
@@ -351,9 +354,14 @@ impl ScanStream {
             }
             let elapsed = self.metrics.elapsed_compute().clone();
             let _timer = elapsed.timer();
-            self.ask()?;
+            self.ask(since)?;
             if self.rows.has_batch() {
                 continue;
+            }
+            if since.elapsed() >= SLICE {
+                // Lets others have the thread.
+                context.waker().wake_by_ref();
+                return Poll::Pending;
             }
             if self.current.is_some() {
                 self.decode()?;

@@ -5,7 +5,7 @@
 //! of the frame, each frame anew unless it only grew, as PostgreSQL does: their sums depend on it.
 //!
 //! Invariant: a row counts where its value is not NULL and the filter, if there is one, is true. The display scale of a sum is the
-//! largest among the values in the frame.
+//! largest among the values in the frame. Every loop over the rows of a partition looks whether the query was cancelled ([`check_at`]).
 
 use super::Function;
 use super::frame::Frames;
@@ -16,6 +16,7 @@ use crate::function::float;
 use crate::function::kernel::Argument;
 use crate::function::number::Number;
 use crate::function::variable::{Numbers, PayloadBuilder, average};
+use crate::optimizer::cancel::check_at;
 use arrow::array::{
     Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, Decimal128Array, Int64Array, PrimitiveArray,
     UInt64Array, make_comparator,
@@ -48,6 +49,7 @@ impl Totals {
         let mut total = 0i128;
         totals.push(total);
         for row in 0..rows {
+            check_at(row)?;
             total = total.checked_add(value(row)?).ok_or(Failure::NumericDigits)?;
             totals.push(total);
         }
@@ -102,7 +104,11 @@ pub fn aggregate(
 
 fn counts(values: &Values<'_>, frames: &Frames<'_>) -> Result<Vec<i64>> {
     let totals = Totals::new(frames.rows(), |row| Ok(values.counts(row).into()))?;
-    (0..frames.rows()).map(|row| Ok(totals.over(&frames.ranges(row))? as i64)).collect()
+    let count = |row| {
+        check_at(row)?;
+        Ok(totals.over(&frames.ranges(row))? as i64)
+    };
+    (0..frames.rows()).map(count).collect()
 }
 
 /// What avg adds up in, by the type of its argument.
@@ -131,9 +137,12 @@ fn sum(values: &Values<'_>, counts: &[i64], frames: &Frames<'_>, output: &DataTy
         return variable_sum(values, counts, frames);
     }
     let totals = Totals::new(frames.rows(), |row| if values.counts(row) { integer(row) } else { Ok(0) })?;
-    let sums = counts.iter().enumerate().map(|(row, count)| match count {
-        0 => Ok(None),
-        _ => totals.over(&frames.ranges(row)).map(Some),
+    let sums = counts.iter().enumerate().map(|(row, count)| {
+        check_at(row)?;
+        match count {
+            0 => Ok(None),
+            _ => totals.over(&frames.ranges(row)).map(Some),
+        }
     });
     let sums = sums.collect::<Result<Vec<_>>>()?;
     if *output == DataType::Int64 {
@@ -155,18 +164,21 @@ fn variable_error<T>() -> Result<T> {
 fn variable_sum(values: &Values<'_>, counts: &[i64], frames: &Frames<'_>) -> Result<ArrayRef> {
     let rows = frames.rows();
     let numbers = Numbers::of(values.array)?;
-    let numbers = (0..rows)
-        .map(|row| if values.counts(row) { Ok(Some(numbers.at(row)?)) } else { Ok(None) })
-        .collect::<Result<Vec<Option<Number>>>>()?;
+    let number = |row| {
+        check_at(row)?;
+        if values.counts(row) { Ok(Some(numbers.at(row)?)) } else { Ok(None) }
+    };
+    let numbers = (0..rows).map(number).collect::<Result<Vec<Option<Number>>>>()?;
     let largest = numbers.iter().flatten().map(|number| number.scale).max().unwrap_or(0);
     let totals = Totals::new(rows, |row| Ok(numbers[row].map_or(Ok(0), |number| number.at_scale(largest))?))?;
     let scale_order = |left: usize, right: usize| {
         let scale = |row: usize| numbers[row].map(|number| number.scale);
         scale(left).cmp(&scale(right))
     };
-    let widest = greatest(rows, frames, |row| numbers[row].is_some(), scale_order);
+    let widest = greatest(rows, frames, |row| numbers[row].is_some(), scale_order)?;
     let mut out = PayloadBuilder::new(rows);
     for (row, widest) in widest.into_iter().enumerate() {
+        check_at(row)?;
         let scale = match widest.and_then(|widest| numbers[widest]) {
             Some(number) if counts[row] > 0 => number.scale,
             _ => {
@@ -189,6 +201,7 @@ where
 {
     let array = values.array.as_primitive::<O::Input>();
     let step = |(state, seen): (<O::Output as ArrowPrimitiveType>::Native, bool), row: usize| {
+        check_at(row)?;
         if !values.counts(row) {
             return Ok((state, seen));
         }
@@ -207,6 +220,7 @@ fn fold<S: Copy>(frames: &Frames<'_>, empty: S, step: impl Fn(S, usize) -> Resul
     let mut states = Vec::with_capacity(frames.rows());
     let mut last = (0..0, empty);
     for row in 0..frames.rows() {
+        check_at(row)?;
         let ranges = frames.ranges(row);
         if frames.is_whole() {
             let [range, ..] = ranges;
@@ -240,7 +254,7 @@ fn extreme(max: bool, values: &Values<'_>, frames: &Frames<'_>) -> Result<ArrayR
     };
     let compare = make_comparator(&keys, &keys, SortOptions::default())?;
     let order = |left: usize, right: usize| if max { compare(left, right) } else { compare(right, left) };
-    let rows = greatest(frames.rows(), frames, |row| values.counts(row), order);
+    let rows = greatest(frames.rows(), frames, |row| values.counts(row), order)?;
     let rows: UInt64Array = rows.into_iter().map(|row| row.map(|row| row as u64)).collect();
     Ok(take(values.array, &rows, None)?)
 }
@@ -251,7 +265,7 @@ fn greatest(
     frames: &Frames<'_>,
     counts: impl Fn(usize) -> bool,
     order: impl Fn(usize, usize) -> Ordering,
-) -> Vec<Option<usize>> {
+) -> Result<Vec<Option<usize>>> {
     let better = |left: Option<usize>, right: Option<usize>| match (left, right) {
         (Some(left), Some(right)) if order(left, right) == Ordering::Less => Some(right),
         (None, right) => right,
@@ -264,19 +278,23 @@ fn greatest(
         let grown = |row: usize| {
             let [range, ..] = frames.ranges(row);
             for row in end..range.end {
+                check_at(row)?;
                 best = better(best, leaf(row));
             }
             end = range.end;
-            best
+            check_at(row)?;
+            Ok(best)
         };
         return (0..rows).map(grown).collect();
     }
     // The node of rows [a, b) at `at` is the better of its children at `2 * at` and `2 * at + 1`; leaves begin at `rows`.
     let mut tree = vec![None; 2 * rows];
     for row in 0..rows {
+        check_at(row)?;
         tree[rows + row] = leaf(row);
     }
     for at in (1..rows).rev() {
+        check_at(at)?;
         tree[at] = better(tree[2 * at], tree[2 * at + 1]);
     }
     let over = |range: Range<usize>| {
@@ -296,7 +314,11 @@ fn greatest(
         }
         best
     };
-    (0..rows).map(|row| frames.ranges(row).into_iter().map(over).fold(None, better)).collect()
+    let best = |row| {
+        check_at(row)?;
+        Ok(frames.ranges(row).into_iter().map(over).fold(None, better))
+    };
+    (0..rows).map(best).collect()
 }
 
 /// bool_and, bool_or.
@@ -309,6 +331,7 @@ fn bool_aggregate(function: Function, values: &Values<'_>, frames: &Frames<'_>) 
     let counts = counts(values, frames)?;
     let mut out = Vec::with_capacity(counts.len());
     for (row, count) in counts.into_iter().enumerate() {
+        check_at(row)?;
         let decided = totals.over(&frames.ranges(row))? > 0;
         out.push((count > 0).then_some(decided == deciding));
     }

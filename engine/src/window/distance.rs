@@ -3,6 +3,7 @@
 use crate::function::date::{add_interval, date_to_timestamp};
 use crate::function::failure::Failure;
 use crate::function::variable::Numbers;
+use crate::optimizer::cancel::check_at;
 use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray};
 use arrow::datatypes::{
     DataType, Date32Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType,
@@ -82,9 +83,11 @@ impl Keys {
 
     fn numerics(array: &ArrayRef, distance: i128, scale: u16) -> Result<Self> {
         let numbers = Numbers::of(array)?;
-        let numbers = (0..array.len())
-            .map(|row| if array.is_null(row) { Ok(None) } else { Ok(Some(numbers.at(row)?)) })
-            .collect::<Result<Vec<_>>>()?;
+        let number = |row| {
+            check_at(row)?;
+            if array.is_null(row) { Ok(None) } else { Ok(Some(numbers.at(row)?)) }
+        };
+        let numbers = (0..array.len()).map(number).collect::<Result<Vec<_>>>()?;
         let common = numbers.iter().flatten().map(|number| number.scale).fold(scale, u16::max);
         let values = numbers.into_iter().map(|number| number.map(|number| number.at_scale(common)).transpose());
         let distance = crate::function::number::Number { unscaled: distance, scale }.at_scale(common)?;

@@ -5,6 +5,7 @@
 //! without exclusion a frame is one range, and neither its start nor its end moves back from one row to the next.
 
 use super::distance::{Distance, Keys};
+use crate::optimizer::cancel::check_at;
 use arrow::array::ArrayRef;
 use arrow::compute::partition;
 use datafusion::error::{DataFusionError, Result};
@@ -83,6 +84,7 @@ impl Peers {
     /// By the keys of the window's order.
     pub fn new(keys: &[ArrayRef], rows: usize) -> Result<Self> {
         let groups = if keys.is_empty() { vec![0..rows; 1] } else { partition(keys)?.ranges() };
+        check_at(0)?;
         let mut of_row = Vec::with_capacity(rows);
         for (group, range) in groups.iter().enumerate() {
             of_row.resize(range.end, group);
@@ -120,7 +122,9 @@ impl<'a> Frames<'a> {
     /// `values` are the order key's, where [`Frame::needs_values`].
     pub fn new(frame: &Frame, peers: &'a Peers, values: Option<&ArrayRef>) -> Result<Self> {
         let starts = edges(frame, frame.start, true, peers, values)?;
+        check_at(0)?;
         let ends = edges(frame, frame.end, false, peers, values)?;
+        check_at(0)?;
         let bounds = starts.into_iter().zip(ends).map(|(start, end)| start..end.max(start)).collect();
         Ok(Self { peers, bounds, exclusion: frame.exclusion })
     }
@@ -199,20 +203,21 @@ fn edges(frame: &Frame, bound: Bound, is_start: bool, peers: &Peers, values: Opt
                 return Err(DataFusionError::Internal("a frame by distance without its values".into()));
             };
             let keys = Keys::new(values, distance)?;
-            Ok(by_distance(&keys, is_start, back != descending, descending, nulls_first))
+            by_distance(&keys, is_start, back != descending, descending, nulls_first)
         }
         (unit, distance) => Err(DataFusionError::Internal(format!("a frame of {unit:?} by {distance:?}"))),
     }
 }
 
 /// The edges of frames by distance. `subtract`: the distance goes down from the current row's value.
-fn by_distance(keys: &Keys, is_start: bool, subtract: bool, descending: bool, nulls_first: bool) -> Vec<usize> {
+fn by_distance(keys: &Keys, is_start: bool, subtract: bool, descending: bool, nulls_first: bool) -> Result<Vec<usize>> {
     let rows = keys.rows();
     // A start stops at the first row in range, an end at the first one out of range behind it.
     let less = is_start == descending;
     let mut edge = 0;
     let mut edges = Vec::with_capacity(rows);
     for row in 0..rows {
+        check_at(row)?;
         while edge < rows {
             let (edge_null, row_null) = (keys.is_null(edge), keys.is_null(row));
             let advance = match (edge_null || row_null, nulls_first, is_start) {
@@ -230,5 +235,5 @@ fn by_distance(keys: &Keys, is_start: bool, subtract: bool, descending: bool, nu
         }
         edges.push(edge);
     }
-    edges
+    Ok(edges)
 }
