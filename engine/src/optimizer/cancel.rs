@@ -59,11 +59,11 @@ thread_local! {
 }
 
 /// While it lives the thread computes a query; also a panic ends that.
-struct Computing;
+pub(crate) struct Computing;
 
 impl Computing {
     /// None for an operator below one that has begun: they are of one query.
-    fn begin(flag: &CancelFlag) -> Option<Self> {
+    pub(crate) fn begin(flag: &CancelFlag) -> Option<Self> {
         CURRENT.with_borrow_mut(|current| {
             current.is_none().then(|| {
                 *current = Some(flag.clone());
@@ -112,7 +112,8 @@ impl PhysicalOptimizerRule for Watch {
     }
 }
 
-/// A join whose condition looks at the flag, and the keys of what it builds a table of, or a sort whose keys do; None for what has none. A top-k sort keeps few rows, and its keys are with the scans already.
+/// A join whose condition looks at the flag, and the keys of what it builds a table of, or a sort whose keys do; None for what has none. A top-k sort
+/// keeps few rows, and its keys are with the scans already.
 fn watch_expressions(plan: &Arc<dyn ExecutionPlan>, flag: &CancelFlag) -> Result<Option<Arc<dyn ExecutionPlan>>> {
     let watched = |inner: &Arc<dyn PhysicalExpr>| Arc::new(Watched { inner: Arc::clone(inner), flag: flag.clone() });
     let condition = |filter: &JoinFilter| {

@@ -10,7 +10,7 @@
 use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::stats::Precision;
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{Partitioning, PhysicalExpr};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
@@ -115,6 +115,7 @@ mod tests {
     use datafusion::arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch};
     use datafusion::arrow::datatypes::Int64Type;
     use datafusion::common::JoinType;
+    use datafusion::common::tree_node::TreeNodeRecursion;
     use datafusion::functions_aggregate::expr_fn::count;
     use datafusion::physical_optimizer::sanity_checker::SanityCheckPlan;
     use datafusion::physical_plan::{collect, displayable};

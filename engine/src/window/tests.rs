@@ -3,6 +3,7 @@
 use super::distance::Distance;
 use super::frame::{Bound, Exclusion, Frame, Unit};
 use super::{Call, Function};
+use crate::optimizer::cancel::{CancelFlag, Computing};
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int32Array, Int64Array};
 use arrow::datatypes::{DataType, Int64Type};
 use std::sync::Arc;
@@ -58,6 +59,31 @@ fn frames_of_every_unit() {
     assert_eq!(sums(frame(RANGE, Preceding(one), Preceding(one), Exclusion::Nothing)), before);
     let empty = vec![None, Some(1), Some(11), Some(10), Some(1000), Some(11_000)];
     assert_eq!(sums(frame(Unit::Rows, Preceding(by(2)), Preceding(by(1)), Exclusion::Nothing)), empty);
+}
+
+#[test]
+fn a_partition_of_a_cancelled_query_is_given_up() {
+    let flag = CancelFlag::default();
+    flag.set();
+    let by_numeric = Distance::Exact { unscaled: 1, scale: 0 };
+    for frame in [
+        frame(Unit::Rows, Bound::Unbounded, Bound::CurrentRow, Exclusion::Nothing),
+        frame(Unit::Rows, Bound::Preceding(by(1)), Bound::Following(by(1)), Exclusion::Ties),
+        frame(RANGE, Bound::Preceding(by_numeric), Bound::CurrentRow, Exclusion::Nothing),
+    ] {
+        for (function, output) in [
+            (Function::Count, DataType::Int64),
+            (Function::Sum, DataType::Int64),
+            (Function::Max, DataType::Int32),
+            (Function::LastValue, DataType::Int32),
+        ] {
+            evaluate(function, frame.clone(), output.clone());
+            let call = Call { function, frame: frame.clone(), arguments: 1, filtered: false, output };
+            let _computing = Computing::begin(&flag).unwrap();
+            let keys = if frame.needs_values() { vec![values(), keys(), keys()] } else { vec![values(), keys()] };
+            call.evaluate(&keys, 6).unwrap_err();
+        }
+    }
 }
 
 #[test]
