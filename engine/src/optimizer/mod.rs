@@ -7,11 +7,11 @@
 //! | `AggregateStatistics` | it answers count, min and max from statistics, and ours are PostgreSQL's estimates |
 //! | `EliminateCrossJoin` | it takes all inner joins of a component apart and joins them anew in the order of their inputs |
 //!
-//! Operators look whether the query was cancelled ([`cancel`]); what window functions collect is counted ([`account`]).
+//! Operators look whether the query was cancelled ([`cancel`]); what window functions collect is counted, and comes out in pieces ([`account`]).
 //! `PushDownFilter` is kept from pushing below an aggregate without groups ([`push_down`]), `ExtractEquijoinPredicate` from joins whose keys
 //! take NULLs for equal ([`equijoin`]). A top-k sort sorts by all that the merge
 //! above it compares ([`whole_order`]). Conditions stop at security barriers ([`barrier`]).
-//! What is large has more partitions than there are threads ([`partitions`]).
+//! Large groupings and windows have more partitions than there are threads ([`partitions`]).
 //! `JoinSelection` stays, but may not exchange sides ([`join_order`] has chosen them): it only picks between one hash table for all
 //! ([`COLLECT_ROWS`]) and a table per partition.
 //!

@@ -439,17 +439,17 @@ impl Pieces {
         if slices.is_empty() {
             return Ok(decoded.slice(0, 0));
         }
-        Ok(compact(concat(&slices)?))
+        Ok(compact(&concat(&slices)?))
     }
 }
 
-/// Drops the bytes of strings that nothing names any more: a column that is patched again and again would keep all of them.
-fn compact(array: ArrayRef) -> ArrayRef {
+/// Without the bytes of strings that nothing names: a column that is patched again and again would keep all of them.
+pub fn compact(array: &ArrayRef) -> ArrayRef {
     use datafusion::arrow::array::AsArray;
     use datafusion::arrow::datatypes::DataType;
     match array.data_type() {
         DataType::Utf8View => Arc::new(array.as_string_view().gc()),
         DataType::BinaryView => Arc::new(array.as_binary_view().gc()),
-        _ => array,
+        _ => Arc::clone(array),
     }
 }

@@ -21,6 +21,7 @@ use crate::error::{Error, Result, external};
 use crate::metrics::QueryCounters;
 use async_trait::async_trait;
 use chunk::CachedScan;
+pub(crate) use chunk::compact;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::stats::Precision;
