@@ -7,13 +7,15 @@
 //! Invariant: all that a query spawns runs on its crew, as tokio spawns on the runtime of who spawns.
 
 use crate::metrics::{Gauge, Held};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::runtime::Handle;
 
 /// How many crews there are.
 pub const CREWS: usize = 4;
-/// How long a thread stays with its turn of [`Crews::on_each_thread`], so that the next turn is another's.
-const TURN: Duration = Duration::from_millis(1);
+/// How long a thread waits with its turn of [`on_each_thread`] for the others to take theirs. On a machine with much to do a thread may take
+/// milliseconds to wake up.
+const TURN: Duration = Duration::from_millis(20);
 
 /// See the head of this file.
 #[derive(Debug)]
@@ -37,17 +39,27 @@ impl Crews {
         (runtime, queries.hold())
     }
 
-    /// Has each thread do `act`, where all of them idle; one that is busy may be passed over. Does not wait for it.
+    /// As [`on_each_thread`], of all crews.
     pub fn on_each_thread(&self, act: fn()) {
-        for (runtime, _) in std::iter::once(&self.first).chain(&self.others) {
-            for _ in 0..runtime.metrics().num_workers() {
-                runtime.spawn(async move {
-                    act();
-                    // Not `tokio::time::sleep`: the thread is to be held.
-                    std::thread::sleep(TURN);
-                });
-            }
-        }
+        std::iter::once(&self.first).chain(&self.others).for_each(|(runtime, _)| on_each_thread(runtime, act));
+    }
+}
+
+/// Has each thread of a runtime do `act`, where all of them idle; one that is busy may be passed over. Does not wait for it.
+pub fn on_each_thread(runtime: &Handle, act: fn()) {
+    let threads = runtime.metrics().num_workers();
+    let turns = Arc::new((Mutex::new(0), Condvar::new()));
+    for _ in 0..threads {
+        let turns = Arc::clone(&turns);
+        runtime.spawn(async move {
+            act();
+            // Holds the thread, so that the next turn is another's.
+            let (taken, all) = &*turns;
+            let mut taken = taken.lock().unwrap_or_else(PoisonError::into_inner);
+            *taken += 1;
+            all.notify_all();
+            drop(all.wait_timeout_while(taken, TURN, |taken| *taken < threads));
+        });
     }
 }
 
@@ -55,7 +67,6 @@ impl Crews {
 mod tests {
     use super::*;
     use std::collections::HashSet;
-    use std::sync::{Mutex, PoisonError};
     use std::thread::{self, ThreadId};
     use std::time::Instant;
     use tokio::runtime::Builder;
@@ -68,7 +79,7 @@ mod tests {
         let [first, second] = runtimes.each_ref().map(|runtime| runtime.handle().clone());
         let crews = Crews::new(first, [second]);
         let end = Instant::now() + Duration::from_secs(60);
-        // On a busy machine a thread may sleep through its turn.
+        // On a busy machine a thread may sleep through its turn all the same.
         while seen().as_ref().is_none_or(|seen| seen.len() < 6) {
             assert!(Instant::now() < end, "{:?} threads have acted", seen().as_ref().map(HashSet::len));
             crews.on_each_thread(|| {

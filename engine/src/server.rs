@@ -9,7 +9,7 @@
 use crate::activity::Activity;
 use crate::admission::Admission;
 use crate::cache::ColumnCache;
-use crate::crews::{CREWS, Crews};
+use crate::crews::{CREWS, Crews, on_each_thread};
 use crate::error::{Error, Result};
 use crate::log::{self, Level};
 use crate::memory;
@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 
 /// Threads for the sockets of all sessions. One passes on all that a backend can send; a second one is woken for nothing most of the time.
 const SOCKET_THREADS: usize = 1;
@@ -109,10 +109,12 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Has the query threads give back to the system what they have freed. Does not wait for it.
+    /// Has all threads give back to the system what they, or others for them, have freed: query threads free what came through the socket. Does not wait for it.
+    /// Called on a socket thread.
     pub fn give_back(&self) {
         if let Some(allocator) = self.config.allocator {
             self.crews.on_each_thread(allocator.give_back);
+            on_each_thread(&Handle::current(), allocator.give_back);
         }
     }
 }
