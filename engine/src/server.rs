@@ -33,6 +33,8 @@ const QUERY_STACK: usize = 16 << 20;
 const QUERIES_PER_THREAD: usize = 8;
 /// How long no query has run when memory goes back to the system.
 const IDLE: Duration = Duration::from_secs(10);
+/// After how long it does so once more: what a thread gives back the allocator keeps for a second, until it is asked again.
+const PURGE: Duration = Duration::from_millis(1500);
 /// Pause after `accept` failed (out of descriptors).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Sessions of one engine, unless configured otherwise.
@@ -111,11 +113,18 @@ pub struct Engine {
 impl Engine {
     /// Has all threads give back to the system what they, or others for them, have freed: query threads free what came through the socket. Does not wait for it.
     /// Called on a socket thread.
-    pub fn give_back(&self) {
-        if let Some(allocator) = self.config.allocator {
-            self.crews.on_each_thread(allocator.give_back);
-            on_each_thread(&Handle::current(), allocator.give_back);
-        }
+    pub fn give_back(self: &Arc<Self>) {
+        let Some(allocator) = self.config.allocator else { return };
+        let engine = Arc::clone(self);
+        tokio::spawn(async move {
+            for pause in [Duration::ZERO, PURGE] {
+                tokio::time::sleep(pause).await;
+                if engine.counters.queries.get() == 0 {
+                    engine.crews.on_each_thread(allocator.give_back);
+                    on_each_thread(&Handle::current(), allocator.give_back);
+                }
+            }
+        });
     }
 }
 
