@@ -136,12 +136,11 @@ impl ExecutionPlan for AccountExec {
             let rows = context.session_config().batch_size();
             let batches = self.input.execute(partition, context)?;
             let memory = self.held().remove(&partition);
-            let batches = batches.map(move |batch| {
-                let _until_the_end = &memory;
-                batch
-            });
             let pieces = batches.flat_map(move |batch| stream::iter(pieces(batch, rows)));
-            let pieces = pieces.map(move |batch| Ok(batch?.record_output(&metrics)));
+            let pieces = pieces.map(move |batch| {
+                let _until_the_end = &memory;
+                Ok(batch?.record_output(&metrics))
+            });
             return Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), pieces)));
         }
         let memory = Arc::new(MemoryConsumer::new("rows of a window").register(context.memory_pool()));

@@ -201,7 +201,6 @@ where
 {
     let array = values.array.as_primitive::<O::Input>();
     let step = |(state, seen): (<O::Output as ArrowPrimitiveType>::Native, bool), row: usize| {
-        check_at(row)?;
         if !values.counts(row) {
             return Ok((state, seen));
         }
@@ -217,6 +216,11 @@ where
 
 /// What `step` makes of the rows of each frame, in order, from `empty`.
 fn fold<S: Copy>(frames: &Frames<'_>, empty: S, step: impl Fn(S, usize) -> Result<S>) -> Result<Vec<S>> {
+    // A frame may have any number of rows.
+    let step = |state: S, row: usize| {
+        check_at(row)?;
+        step(state, row)
+    };
     let mut states = Vec::with_capacity(frames.rows());
     let mut last = (0..0, empty);
     for row in 0..frames.rows() {

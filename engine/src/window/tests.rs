@@ -28,13 +28,17 @@ fn by(count: usize) -> Distance {
 }
 
 fn evaluate(function: Function, frame: Frame, output: DataType) -> ArrayRef {
+    try_evaluate(function, frame, output).unwrap()
+}
+
+fn try_evaluate(function: Function, frame: Frame, output: DataType) -> datafusion::error::Result<ArrayRef> {
     let mut arguments = vec![values()];
     if frame.needs_values() {
         arguments.push(keys());
     }
     arguments.push(keys());
     let call = Call { function, frame, arguments: 1, filtered: false, output };
-    call.evaluate(&arguments, 6).unwrap()
+    call.evaluate(&arguments, 6)
 }
 
 fn sums(frame: Frame) -> Vec<Option<i64>> {
@@ -78,10 +82,8 @@ fn a_partition_of_a_cancelled_query_is_given_up() {
             (Function::LastValue, DataType::Int32),
         ] {
             evaluate(function, frame.clone(), output.clone());
-            let call = Call { function, frame: frame.clone(), arguments: 1, filtered: false, output };
             let _computing = Computing::begin(&flag).unwrap();
-            let keys = if frame.needs_values() { vec![values(), keys(), keys()] } else { vec![values(), keys()] };
-            call.evaluate(&keys, 6).unwrap_err();
+            try_evaluate(function, frame.clone(), output).unwrap_err();
         }
     }
 }
