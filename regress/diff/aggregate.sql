@@ -12,6 +12,11 @@ SELECT sum(k), avg(k), min(k), max(k), count(k), sum(n), avg(n), min(t), max(d),
 SELECT sum(id), avg(n), min(n), max(n), sum(n), count(k) FROM one;
 SELECT k, sum(k), count(*) FROM zero GROUP BY k;
 SELECT k, sum(k), count(*) FROM nulls GROUP BY k;
+-- A thread's share of a join may be no batch at all.
+SELECT sum(CASE WHEN zero.id <> r.k THEN zero.n ELSE r.n END), sum(CASE WHEN zero.k = 1 THEN r.n ELSE 0 END) FROM zero JOIN r ON zero.k = r.id;
+SELECT sum(r.n), avg(r.n), min(zero.n), max(r.n), variance(r.n), stddev_pop(zero.n), variance(r.k), sum(DISTINCT r.n), count(DISTINCT r.k), array_agg(r.k ORDER BY r.k) FROM zero JOIN r ON zero.k = r.id;
+SELECT DISTINCT round(sum(CASE WHEN t3.id <> t1.id THEN t2.n ELSE t1.n END)::numeric(18,2), 2) FROM zero t1 JOIN r t2 ON t1.k = t2.id JOIN tim t3 ON t2.id = t3.id;
+SELECT variance(r.id::float8), stddev(r.n::float4), avg(r.id::float8), sum(r.n::float8), bool_and(zero.b), bit_or(r.k), count(*), string_agg(r.s, ',' ORDER BY r.s COLLATE "C") FROM zero JOIN r ON zero.k = r.id;
 SELECT count(*) FROM num WHERE false;
 SELECT i2 % 10, count(*) FROM num WHERE false GROUP BY 1;
 SELECT sum(i4) FROM num HAVING count(*) > 1000;

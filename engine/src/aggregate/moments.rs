@@ -4,7 +4,7 @@
 //! Invariants: a group of no values, or of one for a sample, gives NULL; sums of integers and numerics are exact or an error; the
 //! display scale of a group's sum is the largest one seen in it.
 
-use super::primitive::{only_column, valid_rows};
+use super::primitive::{each_row, only_column};
 use super::single::as_indices;
 use crate::function::decimal::{checked_mul, power};
 use crate::function::failure::Failure;
@@ -18,19 +18,6 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
 use fusion_proto::plan::Spread;
 use std::sync::Arc;
-
-/// Calls `take` with row and group of every row to take.
-fn each_row(
-    column: &dyn Array,
-    filter: Option<&BooleanArray>,
-    groups: &[usize],
-    mut take: impl FnMut(usize, usize) -> Result<()>,
-) -> Result<()> {
-    match valid_rows(column, filter) {
-        None => groups.iter().enumerate().try_for_each(|(row, &group)| take(row, group)),
-        Some(valid) => valid.valid_indices().try_for_each(|row| take(row, groups[row])),
-    }
-}
 
 /// What is known of a group of numerics.
 #[derive(Clone, Copy, Default)]

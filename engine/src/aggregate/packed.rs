@@ -7,7 +7,7 @@
 //! Invariants: a packed value has at most [`MAX_PRECISION`] digits, so that packing never overflows; a group's scale is the largest of its
 //! values, and its sum has no digits behind it.
 
-use super::primitive::{only_column, primitive, valid_rows};
+use super::primitive::{each_row, only_column, primitive, valid_rows};
 use super::single::as_indices;
 use crate::function::decimal::{checked_mul, precision_scale};
 use crate::function::failure::Failure;
@@ -157,12 +157,13 @@ where
             return Err(DataFusionError::Internal(format!("a packed state of {} columns", values.len())));
         };
         let (sums, scales) = (sums.as_primitive::<Decimal128Type>(), scales.as_primitive::<Int8Type>());
-        for (row, &group) in group_indices.iter().enumerate() {
-            let group = &mut self.groups[group];
+        let groups = &mut self.groups;
+        each_row(scales, None, group_indices, |row, group| {
+            let group = &mut groups[group];
             let sum = group.sum.checked_add(sums.value(row)).ok_or(Failure::NumericDigits)?;
             *group = Sum { sum, scale: group.scale.max(scales.value(row)) };
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     fn convert_to_state(&self, values: &[ArrayRef], opt_filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {

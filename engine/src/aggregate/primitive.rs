@@ -98,6 +98,19 @@ pub fn valid_rows(values: &dyn Array, filter: Option<&BooleanArray>) -> Option<N
     NullBuffer::union(nulls, filter.as_ref())
 }
 
+/// Calls `take` with row and group of every row to take.
+pub fn each_row(
+    column: &dyn Array,
+    filter: Option<&BooleanArray>,
+    groups: &[usize],
+    mut take: impl FnMut(usize, usize) -> Result<()>,
+) -> Result<()> {
+    match valid_rows(column, filter) {
+        None => groups.iter().enumerate().try_for_each(|(row, &group)| take(row, group)),
+        Some(valid) => valid.valid_indices().try_for_each(|row| take(row, groups[row])),
+    }
+}
+
 /// The only column of an aggregate's input or state.
 pub fn only_column(values: &[ArrayRef]) -> Result<&ArrayRef> {
     match values {

@@ -18,7 +18,7 @@ pub fn as_indices(rows: usize) -> Vec<usize> {
     (0..rows).collect()
 }
 
-/// One group.
+/// One group. Its partial state is NULLs if no batch ever came, whatever the state of a group without values is.
 pub struct Single {
     groups: Groups,
     /// Zeros, as many as the longest batch had rows.

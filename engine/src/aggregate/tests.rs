@@ -151,6 +151,39 @@ fn a_single_group_and_distinct_values() {
     assert_eq!(Distinct::new(DataType::Int32, new()).evaluate().unwrap(), ScalarValue::Int64(None));
 }
 
+/// A thread's share of a join may be no batch at all: there is no group then, and its state is NULLs.
+#[test]
+fn the_state_of_no_batch_adds_nothing() {
+    let kinds = [
+        (Kind::Sum, DataType::Int32, DataType::Int64),
+        (Kind::Sum, DataType::Decimal64(15, 2), DataType::Decimal128(38, 2)),
+        (Kind::Sum, DataType::BinaryView, DataType::BinaryView),
+        (Kind::AverageSum, DataType::Float64, DataType::Float64),
+        (Kind::Min, DataType::Float64, DataType::Float64),
+        (Kind::Max, DataType::BinaryView, DataType::BinaryView),
+        (Kind::PackedSum, packed::packed_type(12, 4), DataType::BinaryView),
+        (Kind::PackedSum, packed::packed_type(30, 4), DataType::BinaryView),
+        (Kind::Spread(SPREADS[0]), DataType::Float64, DataType::Float64),
+        (Kind::Spread(SPREADS[1]), DataType::Int32, DataType::BinaryView),
+        (Kind::Spread(SPREADS[2]), DataType::BinaryView, DataType::BinaryView),
+    ];
+    for (kind, input, output) in kinds {
+        let null = ScalarValue::try_from(&output).unwrap();
+        for distinct in [false, true] {
+            let new = || -> Box<dyn Accumulator> {
+                let single = Single::new(udaf(kind, &output).groups(&input).unwrap());
+                if distinct { Box::new(Distinct::new(input.clone(), single)) } else { Box::new(single) }
+            };
+            let mut last = new();
+            for _ in 0..2 {
+                let state = new().state().unwrap();
+                last.merge_batch(&state.iter().map(|part| part.to_array().unwrap()).collect::<Vec<_>>()).unwrap();
+            }
+            assert_eq!(last.evaluate().unwrap(), null, "{kind:?} of {input}");
+        }
+    }
+}
+
 const SPREADS: [Spread; 4] = [
     Spread { sample: false, root: false },
     Spread { sample: true, root: false },
