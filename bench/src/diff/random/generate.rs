@@ -3,7 +3,7 @@
 //!
 //! Invariants: the same seed gives the same query; the answer does not depend on the order of rows: what is grouped, compared
 //! for DISTINCT or sorted under a LIMIT is a *key* (`Expr::key`), sums of floats are over columns with exact sums, and windows
-//! have no order-dependent functions.
+//! have no functions and frames that tell peers apart.
 
 use super::tree::{Expr, Item, Part, Query, Select, Source, Type};
 use crate::random::Random;
@@ -305,31 +305,63 @@ impl Generator<'_> {
         Expr::new(result, key, &template, arguments)
     }
 
-    /// A window function whose value does not depend on the order of rows that compare equal.
+    /// A window function whose value does not depend on the order of rows that compare equal: none that counts single rows.
     fn window(&mut self, below: &Scope) -> Expr {
         let keys: Vec<Expr> = below.iter().filter(|leaf| leaf.key).cloned().collect();
         if keys.is_empty() {
             return Expr::new(Type::Int, true, "count(*) OVER ()", Vec::new());
         }
-        let (partition, order) = (self.random.pick(&keys), self.random.pick(&keys));
-        let (ty, key, call) = self.random.pick(&[
-            (Type::Int, true, "count(*)"),
-            (Type::Int, true, "rank()"),
-            (Type::Int, true, "dense_rank()"),
-            (Type::Int, true, "count({})"),
-        ]);
+        let argument = self.random.pick(below);
+        // Aggregates have frames that are worth it, the others do not look at theirs.
+        let (ty, key, call, framed) = match (self.random.below(8), argument.ty) {
+            (0, _) => (Type::Int, true, "rank()", false),
+            (1, _) => (Type::Int, true, "dense_rank()", false),
+            (2, _) => self
+                .random
+                .pick(&[(Type::Float, true, "cume_dist()", false), (Type::Float, true, "percent_rank()", false)]),
+            (3, _) => (Type::Int, true, "count(*)", true),
+            (4, _) if argument.key => (argument.ty, true, "min({})", true),
+            (5, _) if argument.key => (argument.ty, true, "max({})", true),
+            (6, Type::Int | Type::Fixed | Type::Variable) => (Type::Variable, false, "avg({})", true),
+            (_, Type::Int) => (Type::Variable, false, "sum(({})::int8)", true),
+            (_, Type::Fixed | Type::Variable) => (Type::Variable, false, "sum({})", true),
+            (_, Type::Float) => (Type::Float, false, "sum({})", true),
+            (_, Type::Bool) => (Type::Bool, true, "bool_and({})", true),
+            _ => (Type::Int, true, "count({})", true),
+        };
         let mut arguments = Vec::new();
         if call.contains("{}") {
-            arguments.push(Part::Expr(self.random.pick(below)));
+            arguments.push(Part::Expr(argument));
         }
-        let over = match self.random.below(3) {
-            0 => "PARTITION BY {} ORDER BY {}",
+        let over = match self.random.below(4) {
+            0 => "PARTITION BY {}, {}",
             1 => "PARTITION BY {} ORDER BY {} DESC NULLS LAST",
-            _ => "PARTITION BY {}, {}",
+            2 => "PARTITION BY {} ORDER BY {}",
+            _ => "ORDER BY {}, {}",
         };
-        arguments.push(Part::Expr(partition));
-        arguments.push(Part::Expr(order));
-        Expr::new(ty, key, &format!("{call} OVER ({over})"), arguments)
+        arguments.extend((0..2).map(|_| Part::Expr(self.random.pick(&keys))));
+        let frame = if framed && over.contains("ORDER") { self.frame() } else { String::new() };
+        Expr::new(ty, key, &format!("{call} OVER ({over}{frame})"), arguments)
+    }
+
+    /// A frame of whole groups of peers, or none.
+    fn frame(&mut self) -> String {
+        let bounds = self.random.pick(&[
+            "",
+            "RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW",
+            "RANGE BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING",
+            "RANGE BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING",
+            "GROUPS BETWEEN 1 PRECEDING AND 1 FOLLOWING",
+            "GROUPS BETWEEN 3 PRECEDING AND 2 PRECEDING",
+            "GROUPS BETWEEN 1 FOLLOWING AND 4 FOLLOWING",
+            "GROUPS BETWEEN 2 PRECEDING AND CURRENT ROW",
+            "GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 FOLLOWING",
+        ]);
+        if bounds.is_empty() {
+            return String::new();
+        }
+        let exclude = self.random.pick(&["", "", "", " EXCLUDE CURRENT ROW", " EXCLUDE GROUP", " EXCLUDE TIES"]);
+        format!(" {bounds}{exclude}")
     }
 
     /// `levels`: how deep the expression may get; `depth`: how deep subqueries in it may nest.
