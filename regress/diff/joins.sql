@@ -134,3 +134,7 @@ SELECT a.i + b.i AS s, count(*) FROM (SELECT id AS i FROM l) a, (SELECT id AS i 
 SELECT t1.k FROM dup t1 JOIN zero t3 ON true WHERE EXISTS (SELECT 1 FROM r t4 WHERE t3.t NOT LIKE '_%5' AND t3.t = t4.s);
 SELECT l.id, r.id FROM l LEFT JOIN r ON l.k = r.k WHERE r.s LIKE '%1' AND r.s NOT LIKE 's_0';
 SELECT l.id, r.id FROM l LEFT JOIN r ON l.k = r.k WHERE length(r.s) > 1 AND substring(r.s, 2) = '1';
+-- Two casts of one column, to numerics of two scales, are two keys.
+SELECT count(*) FROM changed t3 WHERE EXISTS (SELECT t8.product FROM (SELECT t7.word AS c0, later::numeric(20,4) AS c1 FROM changed t7) t6 JOIN sales t8 ON t6.c1 = t8.amount WHERE t8.amount BETWEEN (t6.c1 - t6.c1) AND (t6.c1 + t6.c1));
+SELECT NULL::bool AS c0 FROM changed t3 WHERE (EXISTS (SELECT t8.product AS c0 FROM (SELECT t7.word AS c0, NULL::numeric(20,4) AS c1 FROM changed t7) t6 JOIN sales t8 ON t6.c1 = t8.amount WHERE (t8.amount BETWEEN (t6.c1 + t6.c1) AND (t6.c1 + t6.c1))));
+SELECT count(*) FROM sales s JOIN (SELECT amount::numeric(14,3) AS a, amount::numeric(16,5) AS b FROM sales LIMIT 100) x ON s.amount = x.a AND s.amount = x.b;

@@ -82,6 +82,12 @@ impl Kernel {
         }
     }
 
+    /// Whether one argument gives different numerics, by the result's type alone. DataFusion names columns by the call, and two of a name are an error.
+    fn is_conversion(self) -> bool {
+        use Kernel::{Function as Of, NumericPack, NumericReinterpret, NumericRescale};
+        matches!(self, NumericRescale | NumericPack | NumericReinterpret | Of(Function::NumericTypmod, _))
+    }
+
     /// Over rows of which a constant argument is never NULL.
     fn run(self, arguments: &[Argument], rows: usize, out: &DataType) -> Result<ArrayRef> {
         match (self, arguments) {
@@ -269,7 +275,13 @@ pub struct StrictFunction {
 impl StrictFunction {
     /// The function that computes `kernel` into `output`.
     pub fn new(kernel: Kernel, output: DataType) -> Self {
-        Self { kernel, name: kernel.name(), output, signature: Signature::user_defined(Volatility::Immutable) }
+        let mut name = kernel.name();
+        if kernel.is_conversion()
+            && let Ok((precision, scale)) = decimal::precision_scale(&output)
+        {
+            name = format!("{name}_{precision}_{scale}");
+        }
+        Self { kernel, name, output, signature: Signature::user_defined(Volatility::Immutable) }
     }
 }
 

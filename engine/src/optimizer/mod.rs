@@ -11,6 +11,7 @@
 //! `PushDownFilter` is kept from pushing below an aggregate without groups ([`push_down`]), `ExtractEquijoinPredicate` from joins whose keys
 //! take NULLs for equal ([`equijoin`]). A top-k sort sorts by all that the merge
 //! above it compares ([`whole_order`]). Conditions stop at security barriers ([`barrier`]).
+//! What a join's inputs know of their rows, and the join's rows do not keep, stays below it ([`conceal`]).
 //! Large groupings and windows have more partitions than there are threads ([`partitions`]).
 //! `JoinSelection` stays, but may not exchange sides ([`join_order`] has chosen them): it only picks between one hash table for all
 //! ([`COLLECT_ROWS`]) and a table per partition.
@@ -23,6 +24,7 @@
 mod account;
 pub mod barrier;
 pub mod cancel;
+mod conceal;
 mod equijoin;
 mod guard;
 pub mod join_order;
@@ -94,6 +96,10 @@ pub fn session_state(config: SessionConfig, runtime: Arc<RuntimeEnv>, cancel: &C
     let place = |rules: &[_], name| rules.iter().position(|rule: &Rule| rule.name() == name);
     let after = place(&rules, partitions::AFTER).map_or(rules.len(), |place| place + 1);
     rules.insert(after, Arc::new(partitions::Partitions::new(limit)));
+    if let Some(around) = place(&rules, conceal::AROUND) {
+        rules.insert(around + 1, Arc::new(conceal::Reveal));
+        rules.insert(around, Arc::new(conceal::Conceal));
+    }
     let before = place(&rules, whole_order::BEFORE).unwrap_or(rules.len());
     rules.insert(before, Arc::new(whole_order::WholeOrder));
     rules.push(Arc::new(account::AccountWindows));
@@ -164,7 +170,7 @@ mod tests {
         for name in LEFT_OUT {
             assert!(rules.iter().any(|rule| rule.name() == name), "{name}");
         }
-        for name in [whole_order::BEFORE, partitions::AFTER] {
+        for name in [whole_order::BEFORE, partitions::AFTER, conceal::AROUND] {
             assert!(rules.iter().any(|rule| rule.name() == name), "{name}");
         }
         let rules = Optimizer::default().rules;
