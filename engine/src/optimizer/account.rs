@@ -21,7 +21,7 @@ use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSe
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::windows::WindowAggExec;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
-use futures::{StreamExt, stream};
+use futures::{StreamExt, TryStreamExt, stream};
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -136,7 +136,7 @@ impl ExecutionPlan for AccountExec {
             let rows = context.session_config().batch_size();
             let batches = self.input.execute(partition, context)?;
             let memory = self.held().remove(&partition);
-            let pieces = batches.flat_map(move |batch| stream::iter(pieces(batch, rows)));
+            let pieces = batches.map_ok(move |batch| stream::iter(pieces(batch, rows))).try_flatten();
             let pieces = pieces.map(move |batch| {
                 let _until_the_end = &memory;
                 Ok(batch?.record_output(&metrics))
@@ -169,25 +169,18 @@ fn size(batch: &RecordBatch) -> usize {
 }
 
 /// A batch in batches of so many rows, with arrays of their own.
-fn pieces(batch: Result<RecordBatch>, rows: usize) -> impl Iterator<Item = Result<RecordBatch>> {
-    let (error, batch) = match batch {
-        Ok(batch) => (None, Some(batch)),
-        Err(error) => (Some(Err(error)), None),
-    };
-    let pieces = batch.into_iter().flat_map(move |batch| {
-        let starts = (0..batch.num_rows()).step_by(rows.max(1));
-        starts.map(move |start| {
-            let end = start.saturating_add(rows).min(batch.num_rows());
-            if start == 0 && end == batch.num_rows() {
-                return Ok(batch.clone());
-            }
-            let rows = UInt64Array::from_iter_values(start as u64..end as u64);
-            let columns = batch.columns().iter().map(|column| Ok(compact(&take(column, &rows, None)?)));
-            let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
-            Ok(RecordBatch::try_new_with_options(batch.schema(), columns.collect::<Result<_>>()?, &options)?)
-        })
-    });
-    error.into_iter().chain(pieces)
+fn pieces(batch: RecordBatch, rows: usize) -> impl Iterator<Item = Result<RecordBatch>> {
+    let starts = (0..batch.num_rows()).step_by(rows.max(1));
+    starts.map(move |start| {
+        let end = start.saturating_add(rows).min(batch.num_rows());
+        if start == 0 && end == batch.num_rows() {
+            return Ok(batch.clone());
+        }
+        let rows = UInt64Array::from_iter_values(start as u64..end as u64);
+        let columns = batch.columns().iter().map(|column| Ok(compact(&take(column, &rows, None)?)));
+        let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
+        Ok(RecordBatch::try_new_with_options(batch.schema(), columns.collect::<Result<_>>()?, &options)?)
+    })
 }
 
 #[cfg(test)]
@@ -196,7 +189,6 @@ mod tests {
     use datafusion::arrow::array::{Int64Array, StringViewArray};
     use datafusion::arrow::compute::concat_batches;
     use datafusion::arrow::datatypes::Schema;
-    use datafusion::common::exec_err;
     use datafusion::functions_aggregate::count::count_udaf;
     use datafusion::logical_expr::expr::WindowFunction;
     use datafusion::logical_expr::{Expr, ExprFunctionExt, WindowFrame};
@@ -209,18 +201,17 @@ mod tests {
         let texts: Arc<dyn Array> =
             Arc::new(StringViewArray::from_iter_values((0..20).map(|n| format!("more than twelve bytes, {n}"))));
         let batch = RecordBatch::try_from_iter([("a", numbers), ("t", texts)]).unwrap();
-        let parts = pieces(Ok(batch.clone()), 8).collect::<Result<Vec<_>>>().unwrap();
+        let parts = pieces(batch.clone(), 8).collect::<Result<Vec<_>>>().unwrap();
         assert_eq!(parts.iter().map(RecordBatch::num_rows).collect::<Vec<_>>(), [8, 8, 4]);
         assert_eq!(concat_batches(&batch.schema(), &parts).unwrap(), batch);
         assert!(parts.iter().map(RecordBatch::get_array_memory_size).sum::<usize>() < 3000);
         // What is small passes as it is.
-        let whole = pieces(Ok(batch.clone()), 20).collect::<Result<Vec<_>>>().unwrap();
+        let whole = pieces(batch.clone(), 20).collect::<Result<Vec<_>>>().unwrap();
         assert!(matches!(whole.as_slice(), [one] if Arc::ptr_eq(one.column(0), batch.column(0))));
-        assert!(pieces(exec_err!("no"), 8).all(|piece| piece.is_err()));
         // Rows without columns are rows.
         let options = RecordBatchOptions::new().with_row_count(Some(20));
         let bare = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), Vec::new(), &options).unwrap();
-        assert_eq!(pieces(Ok(bare), 8).map(|piece| piece.unwrap().num_rows()).sum::<usize>(), 20);
+        assert_eq!(pieces(bare, 8).map(|piece| piece.unwrap().num_rows()).sum::<usize>(), 20);
     }
 
     /// The operator drops its input before it computes.

@@ -1,4 +1,4 @@
-//! What DataFusion takes over from a join's inputs though it does not hold for the join's rows (55.2, `join_equivalence_properties`):
+//! What DataFusion takes over from a join's inputs though it does not hold for the join's rows (55.2, `join_equivalence_properties`; apache/datafusion#25052 is the second):
 //!
 //! - of the side of an outer join that may be filled with NULLs, that a column is constant, or equal to an expression: rows were not sorted by such a column;
 //! - of the build side of a hash join, its order, as a second key after the probe side's: rows of the probe side that are equal in the first key
