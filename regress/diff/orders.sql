@@ -146,3 +146,13 @@ SELECT date_trunc('year', ts) AS e, id FROM (SELECT * FROM tim ORDER BY ts ASC, 
 -- ordered
 SELECT date_trunc('year', ts) AS e, id FROM (SELECT * FROM tim ORDER BY ts DESC NULLS LAST, id LIMIT 35) x ORDER BY date_trunc('year', ts) ASC NULLS FIRST, id;
 SELECT date_trunc('year', ts) AS e, count(*), sum(id) FROM (SELECT * FROM tim ORDER BY ts, id LIMIT 35) x GROUP BY date_trunc('year', ts);
+-- A union keeps neither what is constant in one of its inputs nor what is equal there.
+-- ordered
+SELECT d AS a, d::timestamp AS b, d::timestamp AS c, NULL::date AS e FROM nulls UNION ALL SELECT date '2020-01-05', NULL, NULL, date '2012-01-01' FROM zero ORDER BY 1, 2, 3, 4;
+-- ordered
+SELECT k AS a, k + 3 AS b, k + 3 AS c, NULL::int AS e FROM l UNION ALL SELECT 3, NULL, NULL, v FROM dup ORDER BY 1, 2, 3, 4;
+-- ordered
+SELECT k AS a, k AS b, 1 AS c FROM l UNION ALL SELECT 3, v, 2 FROM dup UNION ALL SELECT 3, 4, id FROM tri ORDER BY 1 DESC, 2, 3 LIMIT 30;
+-- ordered
+SELECT a, b, id FROM (SELECT 'l' AS a, k AS b, id FROM l UNION ALL SELECT 'r', 5, id FROM r) x ORDER BY b, a DESC, id OFFSET 3 LIMIT 40;
+SELECT a, b, count(*), rank() OVER (ORDER BY a, b) FROM (SELECT 1 AS a, k AS b FROM l UNION ALL SELECT 2, k FROM r) x GROUP BY a, b;

@@ -1,11 +1,12 @@
-//! What DataFusion takes over from a join's inputs though it does not hold for the join's rows (55.2, `join_equivalence_properties`; apache/datafusion#25052 is the second):
+//! What DataFusion takes over from the inputs of joins and unions though it does not hold for their rows (55.2, `join_equivalence_properties`):
 //!
 //! - of the side of an outer join that may be filled with NULLs, that a column is constant, or equal to an expression: rows were not sorted by such a column;
 //! - of the build side of a hash join, its order, as a second key after the probe side's: rows of the probe side that are equal in the first key
-//!   each begin with it anew;
-//! - and what it forgets, after a sort was found needless for it (`SanityCheckPlan` refuses the plan then): what is constant on the right side.
+//!   each begin with it anew (apache/datafusion#25052);
+//! - and what it forgets, after a sort was found needless for it (`SanityCheckPlan` refuses the plan then): what is constant on the right side of a join, and what is
+//!   constant or equal in one input of a union.
 //!
-//! A [`ConcealExec`] below the join keeps these to itself. [`Conceal`] puts one wherever it could matter before sorts are planned, since orders come up by that only;
+//! A [`ConcealExec`] below keeps these to itself. [`Conceal`] puts one wherever it could matter before sorts are planned, since orders come up by that only;
 //! [`Reveal`] takes away those that have concealed nothing, nearly all of them, before the rules that look for operators they know.
 //!
 //! Invariants: rows pass as they are, in their order. What an operator knows of its rows decides which sorts there are, and nothing else here.
@@ -24,6 +25,7 @@ use datafusion::physical_plan::filter_pushdown::{FilterDescription, FilterPushdo
 use datafusion::physical_plan::joins::{HashJoinExec, NestedLoopJoinExec};
 use datafusion::physical_plan::projection::{ProjectionExec, make_with_child};
 use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
+use datafusion::physical_plan::union::UnionExec;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties};
 use std::fmt;
 use std::sync::Arc;
@@ -34,27 +36,52 @@ pub const AROUND: &str = "EnsureRequirements";
 /// What is concealed of an input, if there is any of it; then also its order, so that no sort is asked for below which would not be seen above.
 #[derive(Clone, Copy, Debug)]
 struct Concealed {
-    /// What is constant or equal to an expression.
-    values: bool,
+    values: Values,
     order: bool,
 }
 
+/// Which of the columns and expressions that are constant or equal.
+#[derive(Clone, Copy, Debug)]
+enum Values {
+    None,
+    /// Those that are not so in a row of NULLs.
+    NotOfNulls,
+    All,
+}
+
+impl Values {
+    fn has(self, group: &EquivalenceGroup, class: &EquivalenceClass) -> bool {
+        match self {
+            Self::None => false,
+            Self::NotOfNulls => !holds_for_nulls(group, class),
+            Self::All => true,
+        }
+    }
+}
+
 impl Concealed {
-    /// Of the two inputs of a join.
-    fn of_inputs(plan: &Arc<dyn ExecutionPlan>) -> Option<[Self; 2]> {
+    /// Of each input of a join or union.
+    fn of_inputs(plan: &Arc<dyn ExecutionPlan>) -> Option<Vec<Self>> {
+        if plan.is::<UnionExec>() {
+            return Some(vec![Self { values: Values::All, order: false }; plan.children().len()]);
+        }
         let hash_join = plan.downcast_ref::<HashJoinExec>();
         let join_type = match plan.downcast_ref::<NestedLoopJoinExec>() {
             Some(join) => join.join_type(),
             None => hash_join?.join_type(),
         };
-        let left_filled = matches!(join_type, JoinType::Right | JoinType::Full);
-        Some([Self { values: left_filled, order: hash_join.is_some() }, Self { values: true, order: false }])
+        let left = match join_type {
+            JoinType::Right | JoinType::Full => Values::NotOfNulls,
+            _ => Values::None,
+        };
+        let right = Self { values: Values::NotOfNulls, order: false };
+        Some(vec![Self { values: left, order: hash_join.is_some() }, right])
     }
 
     /// What is left of what is known.
     fn apply(self, known: &EquivalenceProperties) -> EquivalenceProperties {
         let (mut left, group) = (EquivalenceProperties::new(Arc::clone(known.schema())), known.eq_group());
-        let classes = group.iter().filter(|class| !self.values || holds_for_nulls(group, class));
+        let classes = group.iter().filter(|class| !self.values.has(group, class));
         // This fails for none that the input had, and what is not known does no harm.
         let _ = left.add_equivalence_group(EquivalenceGroup::new(classes.cloned()));
         left
@@ -63,8 +90,7 @@ impl Concealed {
     /// Whether there is any of it.
     fn matters(self, known: &EquivalenceProperties) -> bool {
         let group = known.eq_group();
-        (self.order && !known.oeq_class().is_empty())
-            || (self.values && !group.iter().all(|class| holds_for_nulls(group, class)))
+        (self.order && !known.oeq_class().is_empty()) || group.iter().any(|class| self.values.has(group, class))
     }
 }
 
@@ -235,6 +261,7 @@ mod tests {
     use crate::optimizer::{CancelFlag, session_state};
     use datafusion::arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch};
     use datafusion::arrow::datatypes::Int64Type;
+    use datafusion::common::ScalarValue;
     use datafusion::execution::runtime_env::RuntimeEnv;
     use datafusion::functions_aggregate::count::count_udaf;
     use datafusion::logical_expr::expr::WindowFunction;
@@ -314,6 +341,20 @@ mod tests {
         let counted = joined.window(vec![call.alias("peers")]).unwrap().select_columns(&["peers"]).unwrap();
         let (values, plan) = column(counted, &context).await;
         assert_eq!(values, [2, 2], "{plan}");
+    }
+
+    /// Without [`Conceal`] there is no plan.
+    #[tokio::test]
+    async fn the_inputs_of_a_union_are_sorted_by_all_keys() {
+        let context = context();
+        let [t, u] = [context.table("t").await.unwrap(), context.table("u").await.unwrap()];
+        let columns = |a: Expr, b: Expr, c: Expr, d: Expr| [a.alias("a"), b.alias("b"), c.alias("c"), d.alias("d")];
+        let [null, lit] = [lit(ScalarValue::Int64(None)), lit(3_i64)];
+        let first = t.select(columns(col("b"), col("a") + lit.clone(), col("a") + lit.clone(), null.clone())).unwrap();
+        let second = u.select(columns(lit.clone(), null.clone(), null, lit)).unwrap();
+        let order = ["a", "b", "c", "d"].map(|key| col(key).sort(true, false)).to_vec();
+        let (values, plan) = column(first.union(second).unwrap().sort(order).unwrap(), &context).await;
+        assert_eq!(values, [1, 1, 2, 2, 3, 3, 3, 3], "{plan}");
     }
 
     #[tokio::test]
