@@ -4,7 +4,7 @@
 //! - of the build side of a hash join, its order, as a second key after the probe side's: rows of the probe side that are equal in the first key
 //!   each begin with it anew (apache/datafusion#25052);
 //! - and what it forgets, after a sort was found needless for it (`SanityCheckPlan` refuses the plan then): what is constant on the right side of a join, and what is
-//!   constant or equal in one input of a union.
+//!   constant or equal in one input of a union. (A top-k sort of such an input by fewer keys lost rows besides: the inputs share one threshold.)
 //!
 //! A [`ConcealExec`] below keeps these to itself. [`Conceal`] puts one wherever it could matter before sorts are planned, since orders come up by that only;
 //! [`Reveal`] takes away those that have concealed nothing, nearly all of them, before the rules that look for operators they know.
@@ -12,9 +12,10 @@
 //! Invariants: rows pass as they are, in their order. What an operator knows of its rows decides which sorts there are, and nothing else here.
 //! Joins are hash joins and nested loops: `prefer_hash_join` plans no others.
 
+use super::transparent::transparent;
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
-use datafusion::common::{JoinType, Result, Statistics};
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::{JoinType, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::equivalence::{EquivalenceClass, EquivalenceGroup};
 use datafusion::physical_expr::expressions::Column;
@@ -24,14 +25,10 @@ use datafusion::physical_plan::execution_plan::{CardinalityEffect, ChildrenPrope
 use datafusion::physical_plan::filter_pushdown::{FilterDescription, FilterPushdownPhase};
 use datafusion::physical_plan::joins::{HashJoinExec, NestedLoopJoinExec};
 use datafusion::physical_plan::projection::{ProjectionExec, make_with_child};
-use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
 use datafusion::physical_plan::union::UnionExec;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties};
 use std::fmt;
 use std::sync::Arc;
-
-/// The rule that plans sorts: [`Conceal`] comes before it, [`Reveal`] after it.
-pub const AROUND: &str = "EnsureRequirements";
 
 /// What is concealed of an input, if there is any of it; then also its order, so that no sort is asked for below which would not be seen above.
 #[derive(Clone, Copy, Debug)]
@@ -172,6 +169,10 @@ impl ConcealExec {
         let properties = known.with_eq_properties(concealed.apply(input.equivalence_properties()));
         Self { input, concealed, properties: Arc::new(properties) }
     }
+
+    fn with_input(&self, input: Arc<dyn ExecutionPlan>) -> Self {
+        Self::new(input, self.concealed)
+    }
 }
 
 impl DisplayAs for ConcealExec {
@@ -189,44 +190,14 @@ impl ExecutionPlan for ConcealExec {
         &self.properties
     }
 
+    transparent!();
+
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {
         vec![false]
     }
 
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
-    }
-
-    fn apply_expressions(
-        &self,
-        _f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn replace_children(
-        self: Arc<Self>,
-        mut children: Vec<Arc<dyn ExecutionPlan>>,
-        _options: ReplaceChildrenOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let Some(input) = children.pop() else { return Ok(self) };
-        Ok(Arc::new(Self::new(input, self.concealed)))
-    }
-
-    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        self.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
-    }
-
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         self.input.execute(partition, context)
-    }
-
-    fn child_stats_requests(&self, partition: Option<usize>) -> Vec<ChildStats> {
-        vec![ChildStats::At(partition)]
-    }
-
-    fn statistics_from_inputs(&self, inputs: &[Arc<Statistics>], _args: &StatisticsArgs) -> Result<Arc<Statistics>> {
-        Ok(inputs.first().map_or_else(|| Arc::new(Statistics::new_unknown(&self.schema())), Arc::clone))
     }
 
     fn supports_limit_pushdown(&self) -> bool {
@@ -242,7 +213,7 @@ impl ExecutionPlan for ConcealExec {
             return Ok(None);
         }
         let input = make_with_child(projection, &self.input)?;
-        Ok(Some(Arc::new(Self::new(input, self.concealed))))
+        Ok(Some(Arc::new(self.with_input(input))))
     }
 
     fn gather_filters_for_pushdown(
@@ -269,7 +240,8 @@ mod tests {
     use datafusion::physical_plan::{collect, displayable};
     use datafusion::prelude::{DataFrame, SessionConfig, SessionContext, col, lit};
 
-    fn context() -> SessionContext {
+    /// Two tables, and where they are.
+    async fn tables() -> (SessionContext, DataFrame, DataFrame) {
         let config = SessionConfig::new().with_target_partitions(2);
         let state = session_state(config, Arc::new(RuntimeEnv::default()), &CancelFlag::default());
         let context = SessionContext::new_with_state(state);
@@ -279,7 +251,8 @@ mod tests {
             let batch = RecordBatch::try_from_iter([(first, column(keys)), (second, column(values))]).unwrap();
             context.register_batch(table, batch).unwrap();
         }
-        context
+        let (t, u) = (context.table("t").await.unwrap(), context.table("u").await.unwrap());
+        (context, t, u)
     }
 
     /// The values of a column, and the plan's operators.
@@ -292,16 +265,15 @@ mod tests {
     }
 
     /// What a query with a LIMIT gives, and a constant beside it.
-    async fn with_constant(table: DataFrame, key: &str) -> DataFrame {
+    fn with_constant(table: DataFrame, key: &str) -> DataFrame {
         table.limit(0, Some(2)).unwrap().select([col(key), lit(7_i64).alias("x"), lit(8_i64).alias("y")]).unwrap()
     }
 
     #[tokio::test]
     async fn a_constant_beside_nulls_is_none() {
-        let context = context();
-        let [t, u] = [context.table("t").await.unwrap(), context.table("u").await.unwrap()];
+        let (context, t, u) = tables().await;
         let order = [col("x").sort(true, true), col("a").sort(true, true)];
-        let constant = with_constant(u.clone(), "c").await;
+        let constant = with_constant(u.clone(), "c");
         for (left, right, join_type, keys) in [
             (t.clone(), constant.clone(), JoinType::Left, ["a", "c"]),
             (constant.clone(), t.clone(), JoinType::Right, ["c", "a"]),
@@ -316,8 +288,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_build_side_is_in_order_for_each_probed_row_only() {
-        let context = context();
-        let [t, u] = [context.table("t").await.unwrap(), context.table("u").await.unwrap()];
+        let (context, t, u) = tables().await;
         let first =
             |table: DataFrame, key| table.sort(vec![col(key).sort(true, true)]).unwrap().limit(0, Some(4)).unwrap();
         let joined = first(t, "a").join(first(u, "d"), JoinType::Inner, &["b"], &["c"], None).unwrap();
@@ -332,9 +303,8 @@ mod tests {
     /// Without [`Conceal`] there is no plan.
     #[tokio::test]
     async fn what_a_join_forgets_is_not_relied_upon() {
-        let context = context();
-        let [t, u] = [context.table("t").await.unwrap(), context.table("u").await.unwrap()];
-        let joined = t.join(with_constant(u, "c").await, JoinType::Inner, &["a"], &["c"], None).unwrap();
+        let (context, t, u) = tables().await;
+        let joined = t.join(with_constant(u, "c"), JoinType::Inner, &["a"], &["c"], None).unwrap();
         let call = Expr::from(WindowFunction::new(count_udaf(), vec![col("a")]));
         let call = call.order_by(vec![col("y").sort(true, true), col("x").sort(true, true)]);
         let call = call.window_frame(WindowFrame::new(Some(false))).build().unwrap();
@@ -346,8 +316,7 @@ mod tests {
     /// Without [`Conceal`] there is no plan.
     #[tokio::test]
     async fn the_inputs_of_a_union_are_sorted_by_all_keys() {
-        let context = context();
-        let [t, u] = [context.table("t").await.unwrap(), context.table("u").await.unwrap()];
+        let (context, t, u) = tables().await;
         let columns = |a: Expr, b: Expr, c: Expr, d: Expr| [a.alias("a"), b.alias("b"), c.alias("c"), d.alias("d")];
         let [null, lit] = [lit(ScalarValue::Int64(None)), lit(3_i64)];
         let first = t.select(columns(col("b"), col("a") + lit.clone(), col("a") + lit.clone(), null.clone())).unwrap();
@@ -359,8 +328,7 @@ mod tests {
 
     #[tokio::test]
     async fn where_nothing_is_concealed_nothing_stays() {
-        let context = context();
-        let [t, u] = [context.table("t").await.unwrap(), context.table("u").await.unwrap()];
+        let (context, t, u) = tables().await;
         let joined = t.join(u, JoinType::Full, &["a"], &["c"], None).unwrap();
         let (_, plan) = column(joined.sort(vec![col("b").sort(true, true)]).unwrap(), &context).await;
         assert!(plan.contains("HashJoinExec") && !plan.contains("ConcealExec"), "{plan}");

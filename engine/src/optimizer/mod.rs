@@ -9,9 +9,8 @@
 //!
 //! Operators look whether the query was cancelled ([`cancel`]); what window functions collect is counted, and comes out in pieces ([`account`]).
 //! `PushDownFilter` is kept from pushing below an aggregate without groups ([`push_down`]), `ExtractEquijoinPredicate` from joins whose keys
-//! take NULLs for equal ([`equijoin`]). A top-k sort sorts by all that the merge
-//! above it compares ([`whole_order`]). Conditions stop at security barriers ([`barrier`]).
-//! What a join's inputs know of their rows, and the join's rows do not keep, stays below it ([`conceal`]).
+//! take NULLs for equal ([`equijoin`]). Conditions stop at security barriers ([`barrier`]).
+//! What the inputs of joins and unions know of their rows, and what comes of them does not keep, stays below ([`conceal`]).
 //! Large groupings and windows have more partitions than there are threads ([`partitions`]).
 //! `JoinSelection` stays, but may not exchange sides ([`join_order`] has chosen them): it only picks between one hash table for all
 //! ([`COLLECT_ROWS`]) and a table per partition.
@@ -30,7 +29,7 @@ mod guard;
 pub mod join_order;
 mod partitions;
 mod push_down;
-mod whole_order;
+mod transparent;
 
 use cancel::CancelFlag;
 use datafusion::common::config::ConfigNonZeroUsize;
@@ -48,6 +47,9 @@ type Rule = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
 
 /// Physical rules of DataFusion that are not exact here.
 const LEFT_OUT: [&str; 1] = ["aggregate_statistics"];
+
+/// The rule that makes partitions and sorts.
+const REQUIREMENTS: &str = "EnsureRequirements";
 
 /// Logical rules that undo what the lowering has done.
 const LEFT_OUT_LOGICAL: [&str; 1] = ["eliminate_cross_join"];
@@ -93,15 +95,11 @@ pub fn session_state(config: SessionConfig, runtime: Arc<RuntimeEnv>, cancel: &C
     options.execution.skip_physical_aggregate_schema_check = true;
     let mut rules = PhysicalOptimizer::default().rules;
     rules.retain(|rule| !LEFT_OUT.contains(&rule.name()));
-    let place = |rules: &[_], name| rules.iter().position(|rule: &Rule| rule.name() == name);
-    let after = place(&rules, partitions::AFTER).map_or(rules.len(), |place| place + 1);
-    rules.insert(after, Arc::new(partitions::Partitions::new(limit)));
-    if let Some(around) = place(&rules, conceal::AROUND) {
-        rules.insert(around + 1, Arc::new(conceal::Reveal));
-        rules.insert(around, Arc::new(conceal::Conceal));
+    if let Some(place) = rules.iter().position(|rule| rule.name() == REQUIREMENTS) {
+        let after: [Rule; 2] = [Arc::new(conceal::Reveal), Arc::new(partitions::Partitions::new(limit))];
+        rules.splice(place + 1..place + 1, after);
+        rules.insert(place, Arc::new(conceal::Conceal));
     }
-    let before = place(&rules, whole_order::BEFORE).unwrap_or(rules.len());
-    rules.insert(before, Arc::new(whole_order::WholeOrder));
     rules.push(Arc::new(account::AccountWindows));
     rules.push(Arc::new(cancel::Watch(cancel.clone())));
     let mut logical_rules = Optimizer::default().rules;
@@ -167,10 +165,7 @@ mod tests {
     #[test]
     fn rules_that_are_left_out_exist() {
         let rules = PhysicalOptimizer::default().rules;
-        for name in LEFT_OUT {
-            assert!(rules.iter().any(|rule| rule.name() == name), "{name}");
-        }
-        for name in [whole_order::BEFORE, partitions::AFTER, conceal::AROUND] {
+        for name in LEFT_OUT.into_iter().chain([REQUIREMENTS]) {
             assert!(rules.iter().any(|rule| rule.name() == name), "{name}");
         }
         let rules = Optimizer::default().rules;

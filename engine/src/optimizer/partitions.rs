@@ -19,9 +19,6 @@ use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use std::sync::Arc;
 
-/// The rule that this one follows: the one that makes the partitions.
-pub const AFTER: &str = "EnsureRequirements";
-
 /// Estimated rows of a partition.
 const ROWS: usize = 1 << 19;
 /// Memory for each partition, bytes: a sort, for one, keeps some of it for its merge from the beginning.
